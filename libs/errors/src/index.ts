@@ -1,0 +1,3 @@
+export { errorCode, isRetryable } from './classify.js'
+export { type ErrorFacts, RollcallError, type RollcallErrorOptions } from './rollcall-error.js'
+export { type SerializedError, toErrorFacts } from './serialize.js'
