@@ -55,14 +55,23 @@ export default {
       from: { path: `^(${ours})/` },
       to: { path: `^${ours}/src/`, pathNot: '^$1/' },
     },
-    { name: 'no-undeclared-dependency', severity: 'error', from: { path: `^${ours}/src/` }, to: { dependencyTypes: ['npm-no-pkg', 'unknown', 'undetermined'], pathNot: `^${ours}/` } },
+    {
+      name: 'no-undeclared-dependency',
+      severity: 'error',
+      from: { path: `^${ours}/src/` },
+      to: { dependencyTypes: ['npm-no-pkg', 'unknown', 'undetermined'], pathNot: `^${ours}/` },
+    },
   ],
   options: {
     parser: 'swc',
     tsPreCompilationDeps: true,
     doNotFollow: { path: ['node_modules', '/dist/'] },
     exclude: { path: '/generated/' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'default'], extensions: ['.ts', '.js', '.mjs', '.json'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'default'],
+      extensions: ['.ts', '.js', '.mjs', '.json'],
+    },
     moduleSystems: ['es6'],
   },
 }
