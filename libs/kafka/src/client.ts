@@ -1,0 +1,32 @@
+import type { ConsumerOptions, KafkaConsumer } from './consumer/consumer.js'
+import type { KafkaProducer } from './producer/producer.js'
+import type { ReadTopicOptions, ReadTopicResult } from './read-topic.js'
+import type { TopicSpec } from './topics/topic-spec.js'
+
+/** One connection to a Kafka cluster: everything Rollcall does with Kafka starts here. */
+export interface KafkaClient {
+  /** Makes an idempotent producer; it connects on `connect()` or on the first `send()`. */
+  producer(): KafkaProducer
+  /** Makes a group consumer for one topic whose read positions are the caller's. */
+  consumer(options: ConsumerOptions): KafkaConsumer
+  /** Reads a bounded stretch of a topic without joining or touching any group. */
+  readTopic(options: ReadTopicOptions): Promise<ReadTopicResult>
+  /** Creates the topics that are missing, then verifies all. @throws TopicMismatchError */
+  applyTopics(specs: readonly TopicSpec[]): Promise<void>
+  /** Checks existence, partition count, replication factor and settings. @throws TopicMismatchError, TopicMissingError */
+  verifyTopics(specs: readonly TopicSpec[]): Promise<void>
+  /** The first readable offset and the high watermark of every partition. */
+  offsets(topic: string): Promise<PartitionOffsets[]>
+  /** Proves that a broker answers; for readiness. @throws KafkaUnreachableError */
+  ping(): Promise<void>
+  /** Closes the administrative connection; producers and consumers are closed by their owners. */
+  close(): Promise<void>
+}
+
+export interface PartitionOffsets {
+  readonly partition: number
+  /** First offset still in the log. */
+  readonly low: number
+  /** High watermark: the offset the next committed record will have. */
+  readonly high: number
+}
