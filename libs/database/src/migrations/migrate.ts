@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import type { Pool, PoolClient } from '../sql.js'
-import { type Migration, type MigrationSource, readMigrations } from './migration-source.js'
 import { MigrationChangedError, MigrationFailedError, MigrationUnfinishedError } from './migration-errors.js'
+import { type Migration, type MigrationSource, readMigrations } from './migration-source.js'
 
 // The key Prisma's own engine takes, so that `prisma migrate deploy` and a starting service exclude each other.
 const MIGRATION_LOCK = 72_707_369
@@ -23,9 +23,7 @@ export interface AppliedMigration {
  * @throws MigrationFailedError a migration's SQL was refused; nothing of it is kept.
  */
 export async function migrate(pool: Pool, sources: readonly MigrationSource[]): Promise<AppliedMigration[]> {
-  const work = await Promise.all(
-    sources.map(async (source) => ({ source, migrations: await readMigrations(source) })),
-  )
+  const work = await Promise.all(sources.map(async (source) => ({ source, migrations: await readMigrations(source) })))
   const client = await pool.connect()
   let broken: Error | undefined
   try {
