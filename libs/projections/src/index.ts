@@ -1,0 +1,40 @@
+export { type Clock, systemClock } from './clock.js'
+export {
+  defineProjection,
+  type EventBatch,
+  type EventHandlers,
+  type HandlerContext,
+  type LatestState,
+  type PerEventProjection,
+  type ProjectedEvent,
+  type ProjectedTopic,
+  type Projection,
+  projectionsWith,
+  type SetBasedProjection,
+  type TableForm,
+  type TableProjection,
+  type TableRow,
+} from './define-projection.js'
+export type { LogSource } from './log-source.js'
+export { projectionMigrations } from './migrations.js'
+export { pgStore } from './pg-store.js'
+export { ProjectionInvalidError } from './projection-errors.js'
+export type {
+  Checkpoint,
+  Claim,
+  PartitionFailure,
+  ProjectionKey,
+  ProjectionRow,
+  ProjectionState,
+  ProjectionStore,
+  RebuildProgress,
+  StoreTransaction,
+} from './projection-store.js'
+export {
+  type EventDecoder,
+  type PartitionStatus,
+  type ProjectionStatus,
+  type RunningProjections,
+  type RunProjectionsOptions,
+  runProjections,
+} from './run-projections.js'

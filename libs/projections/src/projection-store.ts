@@ -1,0 +1,97 @@
+import type { Sql } from '@rollcall/database'
+
+/**
+ * The port to the database that holds a read model, its checkpoints and its users' versions.
+ * `pgStore` and `prismaStore` implement it over Postgres; a simulator may implement it in memory.
+ */
+export interface ProjectionStore<Tx> {
+  /** Announces a projection; answers what the database knows of it. Idempotent, safe in parallel. */
+  register(projection: ProjectionKey, topic: string): Promise<ProjectionRow>
+  /** Raises the epoch of each partition in one statement; a partition never seen starts at the offset given. */
+  claim(name: string, owner: string, startAt: ReadonlyMap<number, number>): Promise<Claim[]>
+  /** One transaction: all of `work` or nothing. */
+  transaction<R>(work: (transaction: StoreTransaction<Tx>) => Promise<R>): Promise<R>
+  /** Stops a partition: stores why, unless the claim is no longer ours (then false). */
+  fail(claim: Claim, failure: PartitionFailure): Promise<boolean>
+  /** The rows of the named projections with their checkpoints, one statement. */
+  read(names: readonly string[]): Promise<ProjectionRow[]>
+  knownVersion(name: string, userId: string): Promise<number>
+  setState(name: string, state: 'running' | 'paused'): Promise<void>
+}
+
+export interface ProjectionKey {
+  readonly name: string
+  readonly version: number
+}
+
+export type ProjectionState = 'running' | 'paused' | 'rebuilding'
+
+export interface ProjectionRow {
+  readonly name: string
+  readonly version: number
+  readonly topic: string
+  readonly state: ProjectionState
+  readonly rebuild: RebuildProgress | null
+  readonly checkpoints: readonly Checkpoint[]
+}
+
+export interface Checkpoint {
+  readonly partition: number
+  /** Offset of the next record to apply. */
+  readonly position: number
+  readonly epoch: number
+  readonly claimedBy: string | null
+  readonly claimedAt: Date | null
+  /** Timestamp of the last record applied. */
+  readonly recordAt: Date | null
+  readonly failure: PartitionFailure | null
+}
+
+export interface Claim {
+  readonly name: string
+  readonly partition: number
+  readonly epoch: number
+  readonly position: number
+  readonly owner: string
+}
+
+/** Why a partition stands still. Ids and counts only, never personal data. */
+export interface PartitionFailure {
+  readonly code: string
+  readonly message: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly userId?: string
+  readonly eventId?: string
+  readonly eventType?: string
+  readonly knownVersion?: number
+  readonly seenVersion?: number
+  readonly at: string
+}
+
+export interface RebuildProgress {
+  readonly phase: 'reading' | 'loading' | 'indexing' | 'catching up' | 'swapping' | 'done' | 'failed'
+  readonly events: number
+  readonly total: number
+  readonly startedAt: string
+  readonly finishedAt?: string
+  readonly instance: string
+  readonly error?: string
+}
+
+/** What one transaction of the runner can do, beside the handler's own effects through `tx`. */
+export interface StoreTransaction<Tx> {
+  readonly tx: Tx
+  readonly sql: Sql
+  /**
+   * Moves the checkpoint from `claim.position` to `to`, if epoch and position are still ours, and reads the known versions of
+   * the users named. Undefined when the partition was lost: the caller must roll back.
+   */
+  advance(claim: Claim, to: number, recordAt: Date, userIds: readonly string[]): Promise<Map<string, number> | undefined>
+  /** Moves a checkpoint advanced in this transaction back to where the batch really ended. */
+  shorten(claim: Claim, to: number): Promise<void>
+  recordVersions(name: string, versions: ReadonlyMap<string, number>): Promise<void>
+  /** Deletes versions, sends positions to the beginning and raises the epochs: every runner is fenced and claims again. */
+  rewind(projection: ProjectionKey, startAt: ReadonlyMap<number, number>): Promise<void>
+}
