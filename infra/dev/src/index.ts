@@ -1,0 +1,17 @@
+export { type EmbeddedStackOptions, startEmbeddedStack } from './embedded-stack.js'
+export { databaseUrl, type Endpoints, readEndpoints, testEndpoints, writeEndpoints } from './endpoints.js'
+export { type KafkaBroker, type KafkaCluster, type KafkaOptions, startKafka } from './kafka.js'
+export { type ManagedProcess, manageProcess, type ProcessSpec } from './managed-process.js'
+export { sweepPidFiles } from './pid-file.js'
+export { findFreePort } from './ports.js'
+export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.js'
+export { type SchemaRegistryOptions, type SchemaRegistryServer, startSchemaRegistry } from './schema-registry.js'
+export type { Stack } from './stack.js'
+export {
+  PortTakenError,
+  ProcessNotStartedError,
+  StackLockedError,
+  StackUnreachableError,
+  ToolMissingError,
+} from './stack-errors.js'
+export { type SuperviseOptions, supervise } from './supervise.js'
