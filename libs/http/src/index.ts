@@ -1,0 +1,15 @@
+export { type App, type AppOptions, createApp } from './create-app.js'
+export { decodeCursor, encodeCursor } from './cursor.js'
+export { type EntityTags, etagOf, ifMatchAllows, ifNoneMatchHolds, parseEntityTags } from './entity-tag.js'
+export {
+  BodyMalformedError,
+  CursorInvalidError,
+  DependencyUnavailableError,
+  HostNotLoopbackError,
+  IfMatchInvalidError,
+  PortTakenError,
+  PreconditionFailedError,
+  RequestInvalidError,
+} from './http-errors.js'
+export { type Problem, type ProblemError, problemSchema } from './problem.js'
+export { type ServeOptions, serve } from './serve.js'
