@@ -1,0 +1,2 @@
+export { type CliIo, type ExitCode, runCli } from './cli.js'
+export { type FakeUser, fakeUsers } from './fake-users.js'
