@@ -35,7 +35,7 @@ export function createNotifier({ sql, channel, logger, minIntervalMs = 2 }: Noti
       failing = false
     } catch (error) {
       // Not retried: the listener's own timer is the net, and the next poke tries again.
-      if (!failing) logger.warn({ channel, reason: String((error as Error).message) }, 'wake-up not sent')
+      if (!failing) logger.warn({ channel, error }, 'wake-up not sent')
       failing = true
     }
   }

@@ -37,7 +37,7 @@ export function createPool(options: PoolOptions, { logger }: { readonly logger: 
   })
   // Without a listener the first killed idle connection ends the process (measured on two rivals: peer-relays-lab 6).
   pool.on('error', (error) => {
-    logger.warn({ applicationName: options.applicationName, reason: error.message }, 'idle database connection lost')
+    logger.warn({ applicationName: options.applicationName, error }, 'idle database connection lost')
   })
   return pool
 }

@@ -45,7 +45,7 @@ async function run(options: ListenOptions, signal: AbortSignal): Promise<void> {
       })
       if (!signal.aborted) logger.warn({ channel }, 'notification connection lost')
     } catch (error) {
-      if (attempt === 0) logger.warn({ channel, reason: String((error as Error).message) }, 'cannot listen yet')
+      if (attempt === 0) logger.warn({ channel, error }, 'cannot listen yet')
     }
     attempt++
     const backoffMs = Math.min(maxBackoffMs, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2)

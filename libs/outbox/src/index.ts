@@ -1,0 +1,17 @@
+export { appendOutboxSql, appendToOutbox, type OutboxMessage } from './append.js'
+export { createWakeUp, WAKE_UP_CHANNEL, type WakeUpOptions } from './create-wake-up.js'
+export {
+  OutboxDatabaseChangedError,
+  OutboxPartitionsChangedError,
+  OutboxRecordInvalidError,
+  OutboxRecordTooLargeError,
+  OutboxSequenceInvalidError,
+  OutboxStateInvalidError,
+  RelayFencedError,
+  RelayUnhealthyError,
+} from './errors.js'
+export { outboxMigrations } from './outbox-migrations.js'
+export { type ArchivedMessage, type ReadArchiveOptions, readArchive } from './read-archive.js'
+export type { Publisher, PublisherSource } from './relay/publisher.js'
+export type { RelayConfig, RelayOptions, RetentionOptions } from './relay/relay-options.js'
+export { type OutboxStatus, relayStatus } from './relay-status.js'
