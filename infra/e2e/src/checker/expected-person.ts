@@ -16,3 +16,10 @@ export function expectedPerson(user: UserState): Readonly<Record<string, unknown
     updatedAt: user.updatedAt,
   }
 }
+
+/** The columns of the directory's `person` that `expectedPerson` tells. */
+export const personColumns = 'user_id, tenant_id, user_name, given, family, status, version, updated_at'
+
+export function personFields(row: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return row
+}

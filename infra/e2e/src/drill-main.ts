@@ -1,0 +1,134 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { toErrorFacts } from '@rollcall/errors'
+import { printVerdict } from './checker/print-verdict.js'
+import { type DrillOptions, DrillOptionsInvalidError, drillUsage, parseDrillOptions } from './drill/drill-options.js'
+import { killDuringImport } from './drill/kill-drill.js'
+import { measureIdleTransaction } from './drill/measure-idle-transaction.js'
+import { median, quantile } from './drill/numbers.js'
+import { generateCsv, startImport } from './drill/paced-import.js'
+import { openScene, type Scene } from './drill/scene.js'
+import { startTraffic } from './drill/traffic.js'
+import { printTable } from './print-table.js'
+import { createRandom } from './random.js'
+import type { ServiceProcess } from './stack/service-process.js'
+
+const QUIET_WITHIN_MS = 300_000
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  try {
+    const options = parseDrillOptions(process.argv.slice(2))
+    if (options === 'help') {
+      console.log(drillUsage)
+      return 0
+    }
+    const scene = await openScene(options.endpoints, say)
+    const stop = () => void scene.close().finally(() => process.exit(1))
+    process.once('SIGINT', stop)
+    process.once('SIGTERM', stop)
+    try {
+      return options.idleTransaction ? await measureIdleTransaction(scene, options, say) : await drill(scene, options)
+    } finally {
+      await scene.close()
+    }
+  } catch (error) {
+    console.error(toErrorFacts(error))
+    return error instanceof DrillOptionsInvalidError ? 2 : 1
+  }
+}
+
+async function drill(scene: Scene, options: DrillOptions): Promise<number> {
+  const { users, kills, victims, seed, twoDirectories } = options
+  const startedAt = performance.now()
+  say(`seed ${seed}: importing ${users} users while each of ${victims.join(', ')} is killed ${kills} times`)
+  const csv = join(scene.directory, 'users.csv')
+  await generateCsv(csv, users, seed)
+
+  const random = createRandom(seed)
+  const traffic = startTraffic({ registry: scene.endpoints.registry as string, random: createRandom(seed + 1) })
+  const importing = startImport(csv, scene.endpointsPath)
+  const shift = twoDirectories ? createShift(scene) : undefined
+  const recoveries = await killDuringImport({
+    victims: victims.map((name) => scene.victim(name)),
+    killsPerVictim: kills,
+    users,
+    importing,
+    random,
+    ...(shift ? { beforeKill: shift } : {}),
+    report: say,
+  })
+  const summary = await importing.finish()
+  say(`imported: ${JSON.stringify(summary)}`)
+  await sleep(500)
+  await traffic.stop()
+  const quietMs = await scene.quiet(QUIET_WITHIN_MS)
+  say(`every consumer has caught up, ${quietMs} ms after the last change`)
+  const verdict = await scene.check(traffic.journal)
+
+  console.log()
+  printTable(
+    ['killed', 'times', 'back after, median ms', 'max ms'],
+    victims.map((name) => {
+      const times = recoveries.filter(({ victim }) => victim === name).map(({ recoverMs }) => recoverMs)
+      return [name, times.length, median(times), Math.max(...times)]
+    }),
+  )
+  console.log()
+  printVerdict(verdict)
+  const journal = (outcome: string) => traffic.journal.filter((entry) => entry.outcome === outcome).length
+  console.log(
+    `\n${JSON.stringify({
+      drill: twoDirectories ? 'kills, two directories' : 'kills',
+      seed,
+      users,
+      created: summary.created,
+      unchanged: summary.unchanged,
+      failed: summary.failed,
+      kills: Object.fromEntries(
+        victims.map((name) => [name, recoveries.filter(({ victim }) => victim === name).length]),
+      ),
+      recoverMs: {
+        median: median(recoveries.map((one) => one.recoverMs)),
+        p90: quantile(
+          recoveries.map((one) => one.recoverMs),
+          0.9,
+        ),
+        max: Math.max(0, ...recoveries.map((one) => one.recoverMs)),
+      },
+      traffic: { ok: journal('ok'), fail: journal('fail'), unknown: journal('unknown') },
+      changes: verdict.counts.changes,
+      records: verdict.counts.records,
+      duplicates: verdict.counts.duplicates,
+      oldAfterNew: verdict.counts.oldAfterNew,
+      violations: verdict.violations.total,
+      quietMs,
+      seconds: Math.round((performance.now() - startedAt) / 1000),
+    })}`,
+  )
+  return verdict.violations.total === 0 && summary.failed === 0 ? 0 : 1
+}
+
+/** At a quarter of the kills a second directory joins, at half it is killed, at three quarters it joins again. */
+function createShift(scene: Scene): (kill: number, ofKills: number) => Promise<void> {
+  let second: readonly ServiceProcess[] = []
+  return async (kill, ofKills) => {
+    const at = (share: number) => kill === Math.floor(ofKills * share)
+    if (at(0.25)) {
+      second = await scene.secondConsumers()
+      await Promise.all(second.map((one) => one.start()))
+      say('a second directory and a second counter have joined')
+    } else if (at(0.5)) {
+      await Promise.all(second.map((one) => one.kill('SIGKILL')))
+      say('the second directory and counter were killed')
+    } else if (at(0.75)) {
+      await Promise.all(second.map((one) => one.start()))
+      say('the second directory and counter have joined again')
+    }
+  }
+}
+
+function say(line: string): void {
+  console.log(`${new Date().toISOString().slice(11, 23)} ${line}`)
+}

@@ -1,0 +1,108 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Endpoints, type ManagedProcess, startEmbeddedStack, supervise, writeEndpoints } from '@rollcall/dev'
+import { createKafka, parseTopicSpecs } from '@rollcall/kafka'
+import { createMetrics } from '@rollcall/observability'
+import { silentLogger } from '@rollcall/observability/testing'
+import { topicsFile } from './repository.js'
+import { type ServiceProcess, serviceProcess } from './service-process.js'
+
+/** Postgres, Kafka, the schema registry and the services in a folder of their own, for one test file or one drill. */
+export interface OwnStack {
+  readonly directory: string
+  /** Kept current while `supervised`. */
+  readonly endpointsPath: string
+  readonly endpoints: Endpoints
+  readonly services: Readonly<Record<ProductService, ServiceProcess>>
+  /** Every child process, by its name. */
+  process(name: string): ManagedProcess
+  stop(): Promise<void>
+}
+
+export interface OwnStackOptions {
+  /** Starts again whatever dies. @default false */
+  readonly supervised?: boolean
+  /** @default true */
+  readonly fsync?: boolean
+  /** Environment for all services. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Services to start at once; the others are prepared. @default all */
+  readonly start?: readonly ProductService[]
+  readonly report?: (line: string) => void
+}
+
+const ALL = ['registry', 'relay', 'directory'] as const
+type ProductService = (typeof ALL)[number]
+
+export async function startOwnStack(options: OwnStackOptions = {}): Promise<OwnStack> {
+  const { supervised = false, fsync = true, env = {}, start = ALL, report = () => {} } = options
+  const directory = mkdtempSync(join(tmpdir(), 'rollcall-e2e-'))
+  const stack = await startEmbeddedStack({
+    dataDir: directory,
+    fsync,
+    onReady: ({ name, tookMs }) => report(`${name} is ready after ${tookMs} ms`),
+  })
+  const endpointsPath = join(directory, 'endpoints.json')
+  const started: ManagedProcess[] = []
+  let supervisor: { stop(): void } | undefined
+  const stop = async () => {
+    supervisor?.stop()
+    await Promise.all(started.map((one) => one.stop()))
+    await stack.stop()
+    rmSync(directory, { recursive: true, force: true })
+  }
+  try {
+    const base = stack.endpoints()
+    await applyTopics(base.kafka)
+    const prepared = await Promise.all(
+      ALL.map((service) => serviceProcess({ service, endpoints: base, directory: join(directory, 'services'), env })),
+    )
+    const services = Object.fromEntries(ALL.map((name, at) => [name, prepared[at]])) as OwnStack['services']
+    started.push(...prepared)
+    // The registry registers the schemas: the others wait for them.
+    for (const name of ALL) if (start.includes(name)) await services[name].start()
+
+    const processes = [...stack.processes, ...prepared]
+    const current = (): Endpoints => ({
+      ...stack.endpoints(),
+      registry: services.registry.url,
+      relay: services.relay.url,
+      directory: services.directory.url,
+      processes: processes.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }])),
+    })
+    const write = () => writeEndpoints(endpointsPath, current())
+    write()
+    if (supervised) supervisor = supervise(processes, { report, onChange: write })
+    return {
+      directory,
+      endpointsPath,
+      get endpoints() {
+        return current()
+      },
+      services,
+      process(name) {
+        const found = processes.find((one) => one.name === name)
+        if (!found)
+          throw new RangeError(`There is no process ${name}; there are ${processes.map((p) => p.name).join(', ')}.`)
+        return found
+      },
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function applyTopics(brokers: string): Promise<void> {
+  const kafka = createKafka(
+    { KAFKA_BROKERS: brokers.split(',') },
+    { logger: silentLogger, metrics: createMetrics('e2e') },
+  )
+  try {
+    await kafka.applyTopics(parseTopicSpecs(JSON.parse(readFileSync(topicsFile, 'utf8'))))
+  } finally {
+    await kafka.close()
+  }
+}
