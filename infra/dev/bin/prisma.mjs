@@ -1,7 +1,9 @@
+#!/usr/bin/env node
+// The Prisma command line without its engine download: `generate`, `validate` and `format` need no engine, only a file that
+// exists where one is expected.
 import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 
-// Prisma looks for its native engine even where it needs none (generate, validate, format): any existing file will do.
 const cli = createRequire(import.meta.url).resolve('prisma/build/index.js')
 const env = {
   PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
@@ -9,4 +11,5 @@ const env = {
   PRISMA_HIDE_UPDATE_MESSAGE: '1',
   ...process.env,
 }
-process.exit(spawnSync(process.execPath, [cli, ...process.argv.slice(2)], { stdio: 'inherit', env }).status ?? 1)
+const { status } = spawnSync(process.execPath, [cli, ...process.argv.slice(2)], { stdio: 'inherit', env })
+process.exit(status ?? 1)

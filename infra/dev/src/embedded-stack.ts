@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { databaseUrl, type Endpoints } from './endpoints.js'
 import { startKafka } from './kafka.js'
@@ -7,11 +6,12 @@ import { sweepPidFiles } from './pid-file.js'
 import { startPostgres } from './postgres.js'
 import { startSchemaRegistry } from './schema-registry.js'
 import type { Stack } from './stack.js'
+import { lockStack } from './stack-lock.js'
 
 export interface EmbeddedStackOptions {
   /** Kept between starts, one sub-directory per process. */
   readonly dataDir: string
-  /** @default free ones */
+  /** A port that is absent or 0 is a free one. */
   readonly ports?: {
     readonly postgres?: number
     readonly kafka?: number
@@ -29,7 +29,11 @@ export interface EmbeddedStackOptions {
   readonly onSwept?: (names: readonly string[]) => void
 }
 
-/** Postgres, Kafka and the schema registry as child processes, started side by side. */
+/**
+ * Postgres, Kafka and the schema registry as child processes, started side by side.
+ *
+ * @throws StackLockedError, ToolMissingError, PortTakenError, ProcessNotStartedError; whatever had started is stopped.
+ */
 export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise<Stack> {
   const { dataDir, ports = {}, onReady, onSwept } = options
   const directories = {
@@ -37,7 +41,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
     kafka: join(dataDir, 'kafka'),
     registry: join(dataDir, 'schema-registry'),
   }
-  mkdirSync(dataDir, { recursive: true })
+  const unlock = lockStack(dataDir)
   const swept = (await Promise.all(Object.values(directories).map(sweepPidFiles))).flat()
   if (swept.length > 0) onSwept?.(swept)
 
@@ -57,6 +61,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
     // Kafka and the registry first, Postgres last: nobody is left without the store under it.
     await Promise.all(processes.filter(({ name }) => name !== 'postgres').map((one) => one.stop()))
     await Promise.all(processes.map((one) => one.stop()))
+    unlock()
   }
   const starts = await Promise.allSettled([
     part(
@@ -64,7 +69,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
       startPostgres({
         dataDir: directories.postgres,
         fsync: options.fsync ?? true,
-        ...(ports.postgres === undefined ? {} : { port: ports.postgres }),
+        ...(ports.postgres ? { port: ports.postgres } : {}),
         ...(options.postgresSettings ? { settings: options.postgresSettings } : {}),
       }),
       (server) => [server],
@@ -74,8 +79,8 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
       startKafka({
         dataDir: directories.kafka,
         optimise: options.optimise ?? false,
-        ...(ports.kafka === undefined ? {} : { ports: [ports.kafka] }),
-        ...(ports.kafkaController === undefined ? {} : { controllerPorts: [ports.kafkaController] }),
+        ...(ports.kafka ? { ports: [ports.kafka] } : {}),
+        ...(ports.kafkaController ? { controllerPorts: [ports.kafkaController] } : {}),
       }),
       (cluster) => cluster.brokers,
     ),
@@ -83,7 +88,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
       'schema-registry',
       startSchemaRegistry({
         dataDir: directories.registry,
-        ...(ports.schemaRegistry === undefined ? {} : { port: ports.schemaRegistry }),
+        ...(ports.schemaRegistry ? { port: ports.schemaRegistry } : {}),
       }),
       (server) => [server],
     ),

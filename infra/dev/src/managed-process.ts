@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { removePidFile, writePidFile } from './pid-file.js'
@@ -60,6 +60,8 @@ export interface ManagedProcess {
 const READY_TIMEOUT_MS = 60_000
 const STOP_GRACE_MS = 10_000
 const POLL_MS = 25
+const PORT_PATIENCE_MS = 5_000
+const LONGEST_LOG_BYTES = 16_777_216
 const TRANSIENT_ATTEMPTS = 20
 
 /** A child process that never outlives this one: noted on disk, known to the watchdog, output in a log file. */
@@ -67,6 +69,7 @@ export function manageProcess(spec: ProcessSpec): ManagedProcess {
   let child: ChildProcess | undefined
   let exited: Promise<void> = Promise.resolve()
   let ordered = false
+  let startedBefore = false
   let starting: Promise<void> | undefined
   const listeners: Parameters<ManagedProcess['onExit']>[0][] = []
 
@@ -105,14 +108,18 @@ export function manageProcess(spec: ProcessSpec): ManagedProcess {
   }
 
   async function startOnce(): Promise<void> {
+    ordered = false
     for (let attempt = 1; ; attempt++) {
-      for (const { port, variable } of spec.ports) await assertPortFree(port, spec.name, variable)
-      ordered = false
-      const logStart = sizeOf(spec.logFile)
+      await portsFree()
+      if (ordered) throw stoppedMeanwhile(spec)
+      const logStart = rotate(spec.logFile)
       const startedAt = Date.now()
       spawnChild()
       while (child !== undefined) {
-        if (await spec.isReady()) return
+        if (await spec.isReady()) {
+          if (child === undefined) break // answered and died
+          return
+        }
         if (Date.now() - startedAt > (spec.readyTimeoutMs ?? READY_TIMEOUT_MS)) {
           ordered = true
           await managed.kill('SIGKILL')
@@ -120,11 +127,29 @@ export function manageProcess(spec: ProcessSpec): ManagedProcess {
         }
         await sleep(POLL_MS)
       }
+      if (ordered) throw stoppedMeanwhile(spec)
       if (!spec.isTransientFailure?.(tail(spec.logFile, logStart)) || attempt >= TRANSIENT_ATTEMPTS) {
         throw notStarted(spec, 'exited while starting', logStart)
       }
       await sleep(250)
     }
+  }
+
+  // A killed predecessor's port can stay bound for a moment by what it had forked; a stranger's stays taken.
+  async function portsFree(): Promise<void> {
+    const deadline = Date.now() + (startedBefore ? PORT_PATIENCE_MS : 0)
+    for (const { port, variable } of spec.ports) {
+      for (;;) {
+        try {
+          await assertPortFree(port, spec.name, variable)
+          break
+        } catch (error) {
+          if (Date.now() >= deadline) throw error
+          await sleep(100)
+        }
+      }
+    }
+    startedBefore = true
   }
 
   const managed: ManagedProcess = {
@@ -182,10 +207,13 @@ function notStarted({ name, logFile }: ProcessSpec, what: string, from: number):
   return new ProcessNotStartedError(`${name} ${what}; see ${logFile}.${quoted}`, { name, logFile })
 }
 
-function sizeOf(path: string): number {
-  try {
-    return statSync(path).size
-  } catch {
-    return 0
-  }
+const stoppedMeanwhile = ({ name, logFile }: ProcessSpec) =>
+  new ProcessNotStartedError(`${name} was stopped while it was starting.`, { name, logFile })
+
+// A log that has grown large is set aside, once: two of them are the most there can be.
+function rotate(path: string): number {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  if (size <= LONGEST_LOG_BYTES) return size
+  renameSync(path, `${path}.1`)
+  return 0
 }

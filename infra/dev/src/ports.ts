@@ -1,4 +1,4 @@
-import { createConnection, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { PortTakenError } from './stack-errors.js'
 
 // Below the range from which systems take the local ports of outgoing connections (32768 on Linux, 49152 elsewhere):
@@ -23,20 +23,6 @@ export async function findFreePort(): Promise<number> {
 /** @throws PortTakenError when something listens on 127.0.0.1 at that port. */
 export async function assertPortFree(port: number, wantedBy: string, variable: string): Promise<void> {
   if (!(await isPortFree(port))) throw new PortTakenError({ port, wantedBy, variable })
-}
-
-/** True when a TCP connection to 127.0.0.1 at that port is accepted. */
-export function acceptsConnections(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host: '127.0.0.1', port })
-    const answer = (accepted: boolean) => {
-      socket.destroy()
-      resolve(accepted)
-    }
-    socket.setTimeout(1_000, () => answer(false))
-    socket.once('connect', () => answer(true))
-    socket.once('error', () => answer(false))
-  })
 }
 
 function isPortFree(port: number): Promise<boolean> {

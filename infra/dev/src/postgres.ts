@@ -18,7 +18,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, parse, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import pg from 'pg'
+import { answersSql } from './answers-sql.js'
 import { cacheKey, withLock } from './cache.js'
 import { type ManagedProcess, manageProcess } from './managed-process.js'
 import { findFreePort } from './ports.js'
@@ -88,7 +88,7 @@ export async function startPostgres({
     pidDir: dataDir,
     logFile,
     ports: [{ port: chosenPort, variable: 'ROLLCALL_POSTGRES_PORT' }],
-    isReady: () => answers(url),
+    isReady: () => answersSql(url),
     // Right after a SIGKILL of the postmaster its backends are still leaving the shared memory.
     isTransientFailure: (log) => /pre-existing shared memory block|lock file .* already exists/.test(log),
     stopSignal: 'SIGINT', // "fast": SIGTERM would wait for every client to leave
@@ -213,20 +213,6 @@ function dropStaleLock(cluster: string): void {
   if (!existsSync(lock)) return
   const pid = Number(readFileSync(lock, 'utf8').split('\n')[0])
   if (!isRunning({ pid, marker: cluster })) rmSync(lock, { force: true })
-}
-
-async function answers(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
-  client.on('error', () => {})
-  try {
-    await client.connect()
-    await client.query('SELECT 1')
-    return true
-  } catch {
-    return false
-  } finally {
-    await client.end().catch(() => {})
-  }
 }
 
 function isWorldReachable(path: string): boolean {

@@ -113,7 +113,7 @@ function registrySpec({
 }
 
 /** Ready means: it took the global compatibility level, whose default NONE would let any schema pass. */
-async function setCompatibility(url: string): Promise<boolean> {
+export async function setCompatibility(url: string): Promise<boolean> {
   try {
     const answer = await fetch(`${url}/config`, {
       method: 'PUT',
