@@ -4,7 +4,8 @@ export type DataClass = 'none' | 'pseudonym' | 'pii' | 'special'
 /** An Avro schema: the name of a type, a union, or a definition. */
 export type AvroSchema = string | readonly AvroSchema[] | AvroDefinition
 
-export type AvroDefinition = AvroRecord | AvroEnum | AvroArray | AvroMap | AvroPrimitive
+/** Maps are left out: an array of pairs, or the logical type `json`, says the same and can be bounded when it is read. */
+export type AvroDefinition = AvroRecord | AvroEnum | AvroArray | AvroPrimitive
 
 export interface AvroRecord {
   readonly type: 'record'
@@ -36,11 +37,6 @@ export interface AvroEnum {
 export interface AvroArray {
   readonly type: 'array'
   readonly items: AvroSchema
-}
-
-export interface AvroMap {
-  readonly type: 'map'
-  readonly values: AvroSchema
 }
 
 export interface AvroPrimitive {

@@ -3,7 +3,6 @@ export {
   type AvroDefinition,
   type AvroEnum,
   type AvroField,
-  type AvroMap,
   type AvroNamed,
   type AvroPrimitive,
   type AvroRecord,

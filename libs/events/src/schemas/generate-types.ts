@@ -76,8 +76,6 @@ function typeOf(file: string, namespace: string | undefined, schema: AvroSchema)
   switch (definition.type) {
     case 'array':
       return `readonly ${parenthesized(typeOf(file, namespace, definition.items))}[]`
-    case 'map':
-      return `{ readonly [key: string]: ${typeOf(file, namespace, definition.values)} }`
     case 'record':
     case 'enum':
       return localName(file, namespace, fullName(definition))

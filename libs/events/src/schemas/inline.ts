@@ -17,7 +17,6 @@ export function inline(record: AvroRecord, byName: ReadonlyMap<string, AvroNamed
     if (Array.isArray(schema)) return schema.map((branch) => expand(branch, namespace))
     const definition = schema as Exclude<AvroSchema, string | readonly AvroSchema[]>
     if (definition.type === 'array') return { ...definition, items: expand(definition.items, namespace) }
-    if (definition.type === 'map') return { ...definition, values: expand(definition.values, namespace) }
     if (definition.type === 'record' || definition.type === 'enum') {
       throw new SchemaSourceInvalidError(file, `${definition.name} is defined inside; give it a file of its own`)
     }

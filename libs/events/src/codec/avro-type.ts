@@ -1,0 +1,147 @@
+import avsc from 'avsc'
+import type { JsonObject } from '../json.js'
+
+/** What avsc keeps to itself and the classes below must override. */
+interface Tap {
+  pos: number
+  readonly buf: Buffer
+  readLong(): number
+  skipLong(): void
+}
+interface Inner {
+  _read(tap: Tap): unknown
+  _skip(tap: Tap): void
+}
+type Schema = Parameters<typeof avsc.Type.forSchema>[0]
+type Options = NonNullable<Parameters<typeof avsc.Type.forSchema>[1]>
+
+/** Compiles a self-contained schema. What it decodes is plain data, and decoding never takes more than the bytes justify. */
+export function avroType(schema: unknown): avsc.Type {
+  return avsc.Type.forSchema(schema as Schema, avroOptions())
+}
+
+/** The options behind `avroType`; new ones at each call, because avsc writes into them. */
+export function avroOptions(): Options {
+  return {
+    logicalTypes: { 'timestamp-millis': TimestampType, json: JsonType, uuid: UuidType } as unknown as NonNullable<
+      Options['logicalTypes']
+    >,
+    wrapUnions: 'never',
+    omitRecordMethods: true,
+    typeHook,
+  }
+}
+
+function typeHook(schema: Schema, options: Options): avsc.Type | undefined {
+  const { type } = schema as { type?: unknown }
+  if (type === 'record') return new PlainRecordType(schema, options)
+  if (type === 'array') return new BoundedArrayType(schema, options)
+  if (type === 'map') throw new TypeError('maps are not read here')
+  return undefined
+}
+
+// avsc makes records with a constructor of their own, and is fast for it. Given the prototype of plain objects, what the
+// constructor makes is a plain object, still with one hidden class per record.
+class PlainRecordType extends avsc.types.RecordType {
+  constructor(schema: Schema, options: Options) {
+    super(schema, options)
+    ;(this.recordConstructor as { prototype: unknown }).prototype = Object.prototype
+  }
+}
+
+// avsc believes the number of items that the bytes claim: 5 bytes can ask for an array of 2^31. Every item of ours takes
+// at least one byte, so a claim beyond the bytes that are left is a lie.
+class BoundedArrayType extends avsc.types.ArrayType {
+  // `this` may be a resolver of another version of the schema; both have itemsType.
+  _read(tap: Tap): unknown[] {
+    const items = this.itemsType as unknown as Inner
+    const values: unknown[] = []
+    for (let count = claimedItems(tap); count !== 0; count = claimedItems(tap)) {
+      while (count-- > 0) values.push(items._read(tap))
+    }
+    return values
+  }
+
+  _skip(tap: Tap): void {
+    const items = this.itemsType as unknown as Inner
+    for (let count = claimedItems(tap); count !== 0; count = claimedItems(tap)) {
+      while (count-- > 0) items._skip(tap)
+    }
+  }
+}
+
+function claimedItems(tap: Tap): number {
+  let count = tap.readLong()
+  if (count < 0) {
+    count = -count
+    tap.skipLong()
+  }
+  if (count > tap.buf.length - tap.pos && count !== 0)
+    throw new RangeError('an array claims more items than there are bytes')
+  return count
+}
+
+class TimestampType extends avsc.types.LogicalType {
+  protected override _fromValue(ms: number): Date {
+    if (Math.abs(ms) > 8.64e15) throw new RangeError('a time is outside of what a Date can hold')
+    return new Date(ms)
+  }
+
+  protected override _toValue(date: unknown): number | undefined {
+    if (!(date instanceof Date)) return undefined
+    const ms = date.getTime()
+    return Number.isNaN(ms) ? undefined : ms
+  }
+
+  protected override _resolve(writer: avsc.Type): unknown {
+    return sameOrPlain(writer, 'timestamp-millis', 'long', this._fromValue)
+  }
+}
+
+class JsonType extends avsc.types.LogicalType {
+  protected override _fromValue(text: string): JsonObject {
+    if (text === '{}') return {}
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch {
+      // The message of V8 quotes the text.
+      throw new TypeError('an attribute of type json is not JSON')
+    }
+    if (!isObject(value)) throw new TypeError('an attribute of type json is not a JSON object')
+    return value as JsonObject
+  }
+
+  protected override _toValue(value: unknown): string | undefined {
+    return isObject(value) ? JSON.stringify(value) : undefined
+  }
+
+  protected override _resolve(writer: avsc.Type): unknown {
+    return sameOrPlain(writer, 'json', 'string', this._fromValue)
+  }
+}
+
+// Checked when it is written only: an id that is no UUID must not become the key of a record.
+class UuidType extends avsc.types.LogicalType {
+  protected override _fromValue(text: string): string {
+    return text
+  }
+
+  protected override _toValue(text: unknown): string | undefined {
+    return typeof text === 'string' && UUID.test(text) ? text : undefined
+  }
+
+  protected override _resolve(writer: avsc.Type): unknown {
+    return sameOrPlain(writer, 'uuid', 'string', this._fromValue)
+  }
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+// A writer's logical type has converted the value already; a writer's plain type has not.
+function sameOrPlain(writer: avsc.Type, logical: string, plain: string, convert: unknown): unknown {
+  if (writer.typeName === `logical:${logical}`) return (value: unknown) => value
+  return writer.typeName === plain ? convert : undefined
+}
+
+const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
