@@ -8,10 +8,10 @@ import { measureIdleTransaction } from './drill/measure-idle-transaction.js'
 import { median, quantile } from './drill/numbers.js'
 import { generateCsv, startImport } from './drill/paced-import.js'
 import { openScene, type Scene } from './drill/scene.js'
+import { createShift } from './drill/second-consumers.js'
 import { startTraffic } from './drill/traffic.js'
 import { printTable } from './print-table.js'
 import { createRandom } from './random.js'
-import type { ServiceProcess } from './stack/service-process.js'
 
 const QUIET_WITHIN_MS = 300_000
 
@@ -49,7 +49,7 @@ async function drill(scene: Scene, options: DrillOptions): Promise<number> {
   const random = createRandom(seed)
   const traffic = startTraffic({ registry: scene.endpoints.registry as string, random: createRandom(seed + 1) })
   const importing = startImport(csv, scene.endpointsPath)
-  const shift = twoDirectories ? createShift(scene) : undefined
+  const shift = twoDirectories ? createShift(scene, say) : undefined
   const recoveries = await killDuringImport({
     victims: victims.map((name) => scene.victim(name)),
     killsPerVictim: kills,
@@ -108,25 +108,6 @@ async function drill(scene: Scene, options: DrillOptions): Promise<number> {
     })}`,
   )
   return verdict.violations.total === 0 && summary.failed === 0 ? 0 : 1
-}
-
-/** At a quarter of the kills a second directory joins, at half it is killed, at three quarters it joins again. */
-function createShift(scene: Scene): (kill: number, ofKills: number) => Promise<void> {
-  let second: readonly ServiceProcess[] = []
-  return async (kill, ofKills) => {
-    const at = (share: number) => kill === Math.floor(ofKills * share)
-    if (at(0.25)) {
-      second = await scene.secondConsumers()
-      await Promise.all(second.map((one) => one.start()))
-      say('a second directory and a second counter have joined')
-    } else if (at(0.5)) {
-      await Promise.all(second.map((one) => one.kill('SIGKILL')))
-      say('the second directory and counter were killed')
-    } else if (at(0.75)) {
-      await Promise.all(second.map((one) => one.start()))
-      say('the second directory and counter have joined again')
-    }
-  }
 }
 
 function say(line: string): void {
