@@ -1,6 +1,7 @@
 import type { ConsumerOptions, KafkaConsumer } from './consumer/consumer.js'
 import type { KafkaProducer } from './producer/producer.js'
 import type { ReadTopicOptions, ReadTopicResult } from './read-topic.js'
+import type { ApplyTopicsOptions } from './topics/apply-topics.js'
 import type { TopicSpec } from './topics/topic-spec.js'
 
 /** One connection to a Kafka cluster: everything Rollcall does with Kafka starts here. */
@@ -12,7 +13,7 @@ export interface KafkaClient {
   /** Reads a bounded stretch of a topic without joining or touching any group. */
   readTopic(options: ReadTopicOptions): Promise<ReadTopicResult>
   /** Creates the topics that are missing, then verifies all. @throws TopicMismatchError */
-  applyTopics(specs: readonly TopicSpec[]): Promise<void>
+  applyTopics(specs: readonly TopicSpec[], options?: ApplyTopicsOptions): Promise<void>
   /** Checks existence, partition count, replication factor and settings. @throws TopicMismatchError, TopicMissingError */
   verifyTopics(specs: readonly TopicSpec[]): Promise<void>
   /** The first readable offset and the high watermark of every partition. */

@@ -53,6 +53,11 @@ export interface KafkaConsumer {
   resume(partitions: readonly number[]): void
   /** Reads the partition from this offset on; batches in flight turn stale. */
   seek(partition: number, offset: number): void
+  /**
+   * Asks `assigned` again for partitions that are held: for a caller that finds its stored position is not where it
+   * thought (an unanswered commit, a reset). Batches in flight turn stale.
+   */
+  reclaim(partitions: readonly number[]): Promise<void>
   /** Leaves the group after the running batches end; takes about `maxWaitMs` when idle. */
   close(): Promise<void>
 }
