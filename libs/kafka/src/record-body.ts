@@ -59,7 +59,8 @@ export function decodeRecordBody(body: Uint8Array): DecodedRecordBody {
 
 /** Reads `count, (name, value)*` at the cursor. */
 export function readHeaders(cursor: Cursor): Record<string, Buffer> {
-  const headers: Record<string, Buffer> = {}
+  // Without a prototype: a header may be called __proto__.
+  const headers: Record<string, Buffer> = Object.create(null)
   const count = readVarint(cursor)
   for (let index = 0; index < count; index++) {
     const name = take(cursor) ?? EMPTY

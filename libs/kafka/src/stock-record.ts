@@ -31,7 +31,7 @@ export function nextOffsetAfter({ rawMessages }: Pick<Batch, 'rawMessages'>): nu
 }
 
 function headersOf({ headers }: StockMessage): Record<string, Buffer> {
-  const plain: Record<string, Buffer> = {}
+  const plain: Record<string, Buffer> = Object.create(null)
   for (const [name, value] of Object.entries(headers)) {
     const last = Array.isArray(value) ? value[value.length - 1] : value
     plain[name] = Buffer.from(last ?? '')
