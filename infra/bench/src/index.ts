@@ -1,0 +1,1 @@
+export type { Bench, BenchContext, Result } from './bench.js'
