@@ -116,7 +116,8 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
 
   // Called by kafkajs in the same turn in which it takes the new assignment, before it can fetch anything under it.
   function onJoin(): void {
-    const assigned = new Set(group.assigned().flatMap((one) => (one.topic === topic ? one.partitions : [])))
+    const listed = group.assigned().flatMap((one) => (one.topic === topic ? one.partitions : []))
+    const assigned = new Set(listed.sort((a, b) => a - b))
     const lost = held().filter(({ partition }) => !assigned.has(partition))
     for (const lane of lost) {
       lane.claim = undefined

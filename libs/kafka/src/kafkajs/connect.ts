@@ -55,13 +55,15 @@ function saslOf(config: KafkaConfig): SASLOptions | undefined {
 }
 
 // kafkajs reports as errors what it goes on to mend by retrying, and explains itself at length. What is given up is
-// thrown, and logged by whoever catches it; so its errors are warnings here and the rest is for debugging.
+// thrown, and logged by whoever catches it; so its errors are warnings here and the rest is for debugging, as are the
+// answers with an error code that each of its connections reports once more.
 function writeLog(log: Logger, { namespace, level, log: line }: LogEntry): void {
   const reason = line.message
   if (NOISE.some((noise) => reason.includes(noise))) return
   const facts: Record<string, unknown> = { namespace, reason }
   for (const name of LOGGED_FACTS) if (line[name] !== undefined) facts[name] = line[name]
-  if (level <= logLevel.WARN && level > logLevel.NOTHING) log.warn(facts, 'kafkajs reports trouble')
+  const isWarning = level <= logLevel.WARN && !(namespace === 'Connection' && reason.startsWith('Response '))
+  if (isWarning) log.warn(facts, 'kafkajs reports trouble')
   else log.debug(facts, 'kafkajs reports')
 }
 
