@@ -6,7 +6,13 @@ import Fastify, {
   type RawRequestDefaultExpression,
   type RawServerDefault,
 } from 'fastify'
-import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { addHealth } from './health.js'
+import { acceptJsonBodies } from './json-body.js'
+import { addOpenApi } from './openapi.js'
+import { answerProblems } from './problem-answers.js'
+import { addRequestContext } from './request-context.js'
+import { validateByZod } from './validation-problems.js'
 
 /** A Fastify application whose routes are typed by their zod schemas. */
 export type App = FastifyInstance<
@@ -37,6 +43,26 @@ export interface AppOptions {
   readonly readinessTimeoutMs?: number
 }
 
+/**
+ * Builds an application with what every service has: problem details (RFC 9457) for every error, a correlation id and
+ * a span per request, one log line and one measurement per request, `/health/live`, `/health/ready`, `/metrics`, and,
+ * where `openapi` is given, `/openapi.json` and the page `/docs`. It listens to nothing yet; see `serve`.
+ */
 export async function createApp(options: AppOptions): Promise<App> {
-  return Fastify({ bodyLimit: options.bodyLimitBytes ?? 1_048_576 }).withTypeProvider<ZodTypeProvider>()
+  const app: App = Fastify({
+    bodyLimit: options.bodyLimitBytes ?? 1_048_576,
+    requestTimeout: options.requestTimeoutMs ?? 600_000,
+    // One line of our own per request, written when it is answered: see request-context.ts.
+    disableRequestLogging: true,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 200 },
+  }).withTypeProvider<ZodTypeProvider>()
+  app.setValidatorCompiler(validateByZod)
+  app.setSerializerCompiler(serializerCompiler)
+  acceptJsonBodies(app)
+  addRequestContext(app, options)
+  answerProblems(app, options)
+  addHealth(app, options)
+  if (options.openapi !== undefined) await addOpenApi(app, options.openapi, options.version)
+  return app
 }
