@@ -1,4 +1,3 @@
-import { toErrorFacts } from '@rollcall/errors'
 import type { Logger, Metrics } from '@rollcall/observability'
 import type { KafkaClient } from './client.js'
 import type { KafkaConfig } from './config.js'
@@ -125,7 +124,7 @@ export function createKafka(config: KafkaConfig, tools: KafkaTools): KafkaClient
       shared = undefined
       await open
         ?.then((connected) => connected.disconnect())
-        .catch((error: unknown) => logger.debug({ error: toErrorFacts(error) }, 'closing the Kafka client failed'))
+        .catch((error: unknown) => logger.debug({ error }, 'closing the Kafka client failed'))
     },
   }
 }

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { type RollcallError, toErrorFacts } from '@rollcall/errors'
+import type { RollcallError } from '@rollcall/errors'
 import type { Logger } from '@rollcall/observability'
 import type { Kafka } from 'kafkajs'
 import { KafkaAuthorizationDeniedError, KafkaClientClosedError } from '../errors/kafka-errors.js'
@@ -63,6 +63,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
   const { cluster, group } = openGroup(options, tools, onJoin, recoverFromFetch)
 
   let session: object = {}
+  let failedSessions = 0
   let mustRejoin = false
   let isClosing = false
   let started: Promise<void> | undefined
@@ -151,7 +152,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
         return await askPositions(held().filter(({ position }) => position === undefined))
       } catch (error) {
         const waitMs = Math.min(initialBackoffMs * 2 ** failures++, maxBackoffMs)
-        logger.warn({ waitMs, error: toErrorFacts(error) }, 'positions not answered, asking again')
+        logger.warn({ waitMs, error }, 'positions not answered, asking again')
         await Promise.race([sleep(waitMs), closing])
       }
     }
@@ -195,7 +196,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
     } catch (error) {
       tools.metrics.batchFailures.inc(labels)
       if (lane.claim === claim) backOffFrom(lane, error)
-      else logger.debug({ partition: lane.partition, error: toErrorFacts(error) }, 'a stale batch failed')
+      else logger.debug({ partition: lane.partition, error }, 'a stale batch failed')
     } finally {
       slots.give()
     }
@@ -210,7 +211,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
     lane.failures++
     const waitMs = Math.min(initialBackoffMs * 2 ** (lane.failures - 1), maxBackoffMs)
     const { partition, position, failures } = lane
-    logger.warn({ partition, position, failures, waitMs, error: toErrorFacts(error) }, 'batch failed, trying it again')
+    logger.warn({ partition, position, failures, waitMs, error }, 'batch failed, trying it again')
     const { claim } = lane
     lane.backOff = setTimeout(() => {
       if (lane.claim !== claim) return
@@ -350,6 +351,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
     await cluster.connect()
     await cluster.addTargetTopic(topic)
     await group.joinAndSync()
+    failedSessions = 0
     const beats = setInterval(() => void beat(), HEARTBEAT_MS)
     const commits = setInterval(() => void commit(), COMMIT_MS)
     try {
@@ -384,21 +386,18 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
   }
 
   async function run(): Promise<void> {
-    for (let failures = 0; !isClosing; ) {
-      const startedAt = Date.now()
+    while (!isClosing) {
       try {
         await runSession()
-        failures = 0
       } catch (error) {
         if (isClosing) return
-        if (Date.now() - startedAt > 30_000) failures = 0
         const named = await nameGroupFailure(error, cluster, groupId, topic)
         if (firstClaim !== undefined && !named.retryable) {
           firstClaim.reject(named)
           return
         }
-        const waitMs = Math.min(100 * 2 ** failures++, 5_000)
-        logger.warn({ waitMs, error: toErrorFacts(named) }, 'consumer failed, joining the group again')
+        const waitMs = Math.min(100 * 2 ** failedSessions++, MAX_REJOIN_WAIT_MS)
+        logger.warn({ waitMs, error: named }, 'consumer failed, joining the group again')
         await Promise.race([sleep(waitMs), closing])
       }
     }
@@ -460,8 +459,8 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
       changed.raise()
       firstClaim?.reject(new KafkaClientClosedError('consumer'))
       await Promise.race([loop, sleep(CLOSE_MS)])
-      for (const lane of lanes.values()) clearTimeout(lane.backOff)
       await Promise.allSettled(running)
+      for (const lane of lanes.values()) clearTimeout(lane.backOff)
       await group.leave().catch((error: unknown) => logger.debug({ reason: String(error) }, 'leaving the group failed'))
       await cluster.disconnect().catch(() => undefined)
     },
@@ -471,6 +470,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
 // A member that joins or leaves is noticed with the next heartbeat.
 const HEARTBEAT_MS = 500
 const COMMIT_MS = 1_000
+const MAX_REJOIN_WAIT_MS = 2_000
 /** A fetch waits so long for the batches of the one before, so that they share the next request; then it goes without. */
 const SLOW_BATCH_MS = 30
 /** How long a rejoin waits for batches in flight; far below the 60 s that the group waits for its members. */

@@ -26,7 +26,7 @@ export function connectKafkajs(config: KafkaConfig, logger: Logger, retries: num
     requestTimeout: 15_000,
     retry: { initialRetryTime: 20, maxRetryTime: 1_000, multiplier: 2, factor: 0.2, retries },
     logLevel: logger.isLevelEnabled('debug') ? logLevel.INFO : logLevel.WARN,
-    logCreator: () => (entry) => writeLog(log, entry),
+    logCreator: () => createLogWriter(log),
   })
 }
 
@@ -54,18 +54,30 @@ function saslOf(config: KafkaConfig): SASLOptions | undefined {
   return { mechanism, username, password } as SASLOptions
 }
 
-// kafkajs reports as errors what it goes on to mend by retrying, and explains itself at length. What is given up is
-// thrown, and logged by whoever catches it; so its errors are warnings here and the rest is for debugging, as are the
-// answers with an error code that each of its connections reports once more.
-function writeLog(log: Logger, { namespace, level, log: line }: LogEntry): void {
-  const reason = line.message
-  if (NOISE.some((noise) => reason.includes(noise))) return
-  const facts: Record<string, unknown> = { namespace, reason }
-  for (const name of LOGGED_FACTS) if (line[name] !== undefined) facts[name] = line[name]
-  const isWarning = level <= logLevel.WARN && !(namespace === 'Connection' && reason.startsWith('Response '))
-  if (isWarning) log.warn(facts, 'kafkajs reports trouble')
-  else log.debug(facts, 'kafkajs reports')
+// kafkajs reports as errors what it goes on to mend by retrying, several times a second while a broker is away. What it
+// gives up is thrown, and logged by whoever catches it. So the same trouble is a warning once in a while, and everything
+// else, with the answers that each of its connections reports once more, is for debugging.
+function createLogWriter(log: Logger): (entry: LogEntry) => void {
+  const lastWarnings = new Map<string, number>()
+  const isWorthWarning = (key: string, nowMs: number): boolean => {
+    if (nowMs - (lastWarnings.get(key) ?? Number.NEGATIVE_INFINITY) < SAME_WARNING_AFTER_MS) return false
+    if (lastWarnings.size >= 100) lastWarnings.clear()
+    lastWarnings.set(key, nowMs)
+    return true
+  }
+  return ({ namespace, level, log: line }) => {
+    const reason = line.message
+    if (NOISE.some((noise) => reason.includes(noise))) return
+    const facts: Record<string, unknown> = { namespace, reason }
+    for (const name of LOGGED_FACTS) if (line[name] !== undefined) facts[name] = line[name]
+    const isTrouble = level <= logLevel.WARN && namespace !== 'Connection'
+    if (isTrouble && isWorthWarning(`${namespace} ${reason}`, performance.now()))
+      log.warn(facts, 'kafkajs reports trouble')
+    else log.debug(facts, 'kafkajs reports')
+  }
 }
+
+const SAME_WARNING_AFTER_MS = 10_000
 
 const LOGGED_FACTS = [
   'broker',

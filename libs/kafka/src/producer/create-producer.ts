@@ -1,4 +1,4 @@
-import { type RollcallError, toErrorFacts } from '@rollcall/errors'
+import type { RollcallError } from '@rollcall/errors'
 import type { Logger } from '@rollcall/observability'
 import type { Kafka, Message, Producer } from 'kafkajs'
 import {
@@ -116,7 +116,7 @@ export function createProducer(tools: ProducerTools): KafkaProducer {
         if (failedBefore !== failedSends) throw earlierSendFailed(topic)
         return sendNow(topic, records)
       })
-      tail = turn.catch((error: unknown) => logger.debug({ topic, error: toErrorFacts(error) }, 'a send failed'))
+      tail = turn.catch((error: unknown) => logger.debug({ topic, error }, 'a send failed'))
       return turn
     },
 
