@@ -18,6 +18,7 @@ import {
 import type { KafkaMetrics } from '../metrics.js'
 import type { KafkaRecord } from '../record.js'
 import { nextOffsetAfter, toRecords } from '../stock-record.js'
+import { atMost } from './at-most.js'
 import type { ConsumerOptions, KafkaConsumer } from './consumer.js'
 import { createSignal } from './signal.js'
 import { createSlots } from './slots.js'
@@ -153,7 +154,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
       } catch (error) {
         const waitMs = Math.min(initialBackoffMs * 2 ** failures++, maxBackoffMs)
         logger.warn({ waitMs, error }, 'positions not answered, asking again')
-        await Promise.race([sleep(waitMs), closing])
+        await atMost(waitMs, closing)
       }
     }
   }
@@ -268,7 +269,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
       const batches = await group.fetch(nodeId)
       if (isOver()) return
       const works = take(batches)
-      if (works.length > 0) await Promise.race([Promise.all(works), sleep(SLOW_BATCH_MS)])
+      if (works.length > 0) await atMost(SLOW_BATCH_MS, Promise.all(works))
     }
   }
 
@@ -376,7 +377,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
       changed.raise()
       await Promise.all(fetchers.values())
       // Those that end in time keep their work; the others turn stale at the join, which must not wait for ever.
-      await Promise.race([Promise.allSettled(running), sleep(DRAIN_MS)])
+      await atMost(DRAIN_MS, Promise.allSettled(running))
       await commit()
       if (failure !== undefined) throw failure
     } finally {
@@ -398,7 +399,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
         }
         const waitMs = Math.min(100 * 2 ** failedSessions++, MAX_REJOIN_WAIT_MS)
         logger.warn({ waitMs, error: named }, 'consumer failed, joining the group again')
-        await Promise.race([sleep(waitMs), closing])
+        await atMost(waitMs, closing)
       }
     }
   }
@@ -458,7 +459,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
       closeNow()
       changed.raise()
       firstClaim?.reject(new KafkaClientClosedError('consumer'))
-      await Promise.race([loop, sleep(CLOSE_MS)])
+      await atMost(CLOSE_MS, loop)
       await Promise.allSettled(running)
       for (const lane of lanes.values()) clearTimeout(lane.backOff)
       await group.leave().catch((error: unknown) => logger.debug({ reason: String(error) }, 'leaving the group failed'))
