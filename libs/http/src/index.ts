@@ -13,3 +13,4 @@ export {
 } from './http-errors.js'
 export { type Problem, type ProblemError, problemSchema } from './problem.js'
 export { type ServeOptions, serve } from './serve.js'
+export { type UntilAvailableOptions, untilAvailable } from './until-available.js'

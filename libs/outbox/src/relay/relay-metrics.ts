@@ -1,0 +1,75 @@
+import type { Metrics } from '@rollcall/observability'
+import type { OutboxStatus } from '../relay-status.js'
+
+/** What the relay tells Prometheus; names and meanings stand in the README. */
+export interface RelayMetrics {
+  readonly shipped: (messages: number) => void
+  readonly tick: (seconds: number) => void
+  readonly send: (seconds: number) => void
+  readonly retry: (stage: 'kafka' | 'postgres') => void
+  readonly led: (epoch: number, active: boolean) => void
+  readonly stopped: (code: string) => void
+  readonly lag: (status: OutboxStatus) => void
+}
+
+export function createRelayMetrics(metrics: Metrics): RelayMetrics {
+  const shipped = metrics.counter({
+    name: 'rollcall_outbox_shipped_total',
+    help: 'Messages acknowledged by Kafka.',
+  })
+  const tick = metrics.histogram({
+    name: 'rollcall_outbox_tick_seconds',
+    help: 'Time of one look at the outbox.',
+    buckets: [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2],
+  })
+  const send = metrics.histogram({
+    name: 'rollcall_outbox_publish_seconds',
+    help: 'Time from the first send of a page to its last acknowledgement.',
+  })
+  const retries = metrics.counter({
+    name: 'rollcall_outbox_retries_total',
+    help: 'Failures after which the relay paused and tried again.',
+    labelNames: ['stage'],
+  })
+  const epoch = metrics.gauge({ name: 'rollcall_outbox_epoch', help: 'Epoch of the last term this relay led.' })
+  const active = metrics.gauge({ name: 'rollcall_outbox_active', help: '1 while this relay leads, 0 on standby.' })
+  const stopped = metrics.gauge({
+    name: 'rollcall_outbox_stopped',
+    help: '1 when the relay stopped for good, by the code of its error.',
+    labelNames: ['code'],
+  })
+  const waiting = metrics.gauge({
+    name: 'rollcall_outbox_waiting_messages',
+    help: 'Committed messages not yet acknowledged by Kafka.',
+  })
+  const oldest = metrics.gauge({
+    name: 'rollcall_outbox_oldest_waiting_seconds',
+    help: 'Age of the oldest committed message not yet acknowledged.',
+  })
+  const writer = metrics.gauge({
+    name: 'rollcall_outbox_oldest_writer_seconds',
+    help: 'Age of the longest open writing transaction of the database, 0 when there is none.',
+  })
+  const writerPid = metrics.gauge({
+    name: 'rollcall_outbox_oldest_writer_pid',
+    help: 'Backend process id of that transaction, 0 when there is none.',
+  })
+  active.set(0)
+  return {
+    shipped: (messages) => shipped.inc(messages),
+    tick: (seconds) => tick.observe(seconds),
+    send: (seconds) => send.observe(seconds),
+    retry: (stage) => retries.inc({ stage }),
+    led(of, isActive) {
+      epoch.set(of)
+      active.set(isActive ? 1 : 0)
+    },
+    stopped: (code) => stopped.set({ code }, 1),
+    lag(status) {
+      waiting.set(status.waiting)
+      oldest.set(status.oldestWaitingMs / 1_000)
+      writer.set((status.oldestWriter?.ageMs ?? 0) / 1_000)
+      writerPid.set(status.oldestWriter?.pid ?? 0)
+    },
+  }
+}

@@ -1,0 +1,8 @@
+export { insertUsers } from './import/insert-users.js'
+export { LOCAL_PRINCIPAL, type Principal } from './principal.js'
+export { createRegistryApp, DEFAULT_GRACE_PERIOD_MS, type RegistryAppOptions } from './registry-app.js'
+export { registryMigrations } from './registry-migrations.js'
+export { type Decision, decideChange, decideCreation } from './users/decide.js'
+export { type PublicUser, toPublicUser } from './users/public-user.js'
+export { encodeUserRecord } from './users/user-record.js'
+export { type UserWrite, writeUser } from './users/write-user.js'

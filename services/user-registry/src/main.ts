@@ -1,0 +1,89 @@
+#!/usr/bin/env node
+import { createPool, ensureDatabase, isTransientDatabaseError, migrate } from '@rollcall/database'
+import { isRetryable } from '@rollcall/errors'
+import { createCodec, userLifecycle } from '@rollcall/events'
+import { serve, untilAvailable } from '@rollcall/http'
+import { createLogger, createMetrics, startTracing } from '@rollcall/observability'
+import { createWakeUp } from '@rollcall/outbox'
+import { loadRegistryConfig } from './config.js'
+import { forgetAnswers } from './idempotency/forget-answers.js'
+import { createRegistryApp } from './registry-app.js'
+import { registryMigrations } from './registry-migrations.js'
+import { runMain } from './run-main.js'
+import { refuseUntilStarted } from './starting.js'
+
+const FORGET_EVERY_MS = 600_000
+
+await runMain(async () => {
+  const config = loadRegistryConfig()
+  const logger = createLogger({ service: 'user-registry', level: config.LOG_LEVEL })
+  const metrics = createMetrics('user-registry')
+  const tracing = startTracing({ service: 'user-registry', endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT })
+  const pool = createPool(
+    { url: config.DATABASE_URL, max: config.DATABASE_POOL, applicationName: 'user-registry' },
+    { logger },
+  )
+  const codec = createCodec(userLifecycle, { schemaRegistryUrl: config.SCHEMA_REGISTRY_URL, register: true })
+  const wakeUp = createWakeUp({ url: config.DATABASE_URL, logger })
+  const closing = new AbortController()
+  let isMigrated = false
+  let knowsSchemas = false
+
+  const app = await createRegistryApp({
+    pool,
+    codec,
+    wakeUp,
+    logger,
+    metrics,
+    gracePeriodMs: config.DELETE_GRACE_PERIOD_MS,
+    // Kafka is not among them: while it is down the outbox holds the events, and writes go on.
+    readiness: {
+      database: async () => {
+        if (!isMigrated) throw new Error('not migrated yet')
+        await pool.query('SELECT 1')
+      },
+      schemas: async () => {
+        if (!knowsSchemas) throw new Error('the schema registry was not reachable since the start')
+      },
+    },
+  })
+  refuseUntilStarted(app, () => isMigrated)
+  await serve(app, {
+    host: config.HOST,
+    port: config.PORT,
+    logger,
+    onClose: async () => {
+      closing.abort()
+      await wakeUp.close()
+      await pool.end()
+      await tracing.close()
+    },
+  })
+
+  const waiting = { logger, signal: closing.signal }
+  const prepareDatabase = async () => {
+    await untilAvailable('postgres', () => ensureDatabase(config.DATABASE_URL), {
+      ...waiting,
+      isTransient: (error) => isTransientDatabaseError(error) || isRetryable(error),
+    })
+    await untilAvailable('postgres', () => migrate(pool, registryMigrations), {
+      ...waiting,
+      isTransient: (error) => isTransientDatabaseError(error) || isRetryable(error),
+    })
+    isMigrated = true
+    logger.info('database is migrated')
+  }
+  const learnSchemas = async () => {
+    await untilAvailable('schema registry', () => codec.ready(), { ...waiting, isTransient: isRetryable })
+    knowsSchemas = true
+    logger.info('schemas are registered')
+  }
+  await Promise.all([prepareDatabase(), learnSchemas()])
+
+  const forget = setInterval(() => {
+    forgetAnswers(pool, config.IDEMPOTENCY_KEEP_MS).catch((error: unknown) =>
+      logger.warn({ err: error }, 'old idempotent answers were not forgotten'),
+    )
+  }, FORGET_EVERY_MS)
+  closing.signal.addEventListener('abort', () => clearInterval(forget))
+})

@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+import { createPool, ensureDatabase, isTransientDatabaseError, migrate } from '@rollcall/database'
+import { isRetryable } from '@rollcall/errors'
+import { createApp, serve, untilAvailable } from '@rollcall/http'
+import { createKafka } from '@rollcall/kafka'
+import { createLogger, createMetrics, startTracing } from '@rollcall/observability'
+import { createRelay, relayHealthy, relayStatus } from '@rollcall/outbox'
+import { loadRelayConfig } from './config.js'
+import { registryMigrations } from './registry-migrations.js'
+import { runMain } from './run-main.js'
+import { VERSION } from './version.js'
+
+await runMain(async () => {
+  const config = loadRelayConfig()
+  const logger = createLogger({ service: 'user-registry-relay', level: config.LOG_LEVEL })
+  const metrics = createMetrics('user-registry-relay')
+  const tracing = startTracing({ service: 'user-registry-relay', endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT })
+  const pool = createPool({ url: config.DATABASE_URL, max: 2, applicationName: 'relay status' }, { logger })
+  const kafka = createKafka(config, { logger, metrics })
+  const closing = new AbortController()
+  const relay = createRelay({
+    databaseUrl: config.DATABASE_URL,
+    kafka,
+    logger,
+    metrics,
+    options: { retention: { keepMs: config.OUTBOX_KEEP_MS } },
+  })
+
+  const app = await createApp({
+    service: 'user-registry-relay',
+    version: VERSION,
+    logger,
+    metrics,
+    readiness: { relay: () => relayHealthy(relay) },
+    isTransient: isTransientDatabaseError,
+  })
+  app.get('/status', async () => {
+    const { error: _, ...process } = relay.status()
+    return { process, outbox: await relayStatus(pool) }
+  })
+  await serve(app, {
+    host: config.HOST,
+    port: config.PORT,
+    logger,
+    onClose: async () => {
+      closing.abort()
+      await relay.stop()
+      await kafka.close()
+      await pool.end()
+      await tracing.close()
+    },
+  })
+
+  const waiting = {
+    logger,
+    signal: closing.signal,
+    isTransient: (error: unknown) => isTransientDatabaseError(error) || isRetryable(error),
+  }
+  await untilAvailable('postgres', () => ensureDatabase(config.DATABASE_URL), waiting)
+  await untilAvailable('postgres', () => migrate(pool, registryMigrations), waiting)
+  relay.start()
+  // It ends by itself only for a reason that no retry can mend; the process ends with it, and says why.
+  await relay.finished
+})

@@ -1,0 +1,147 @@
+import { type Sql, uniqueViolation } from '@rollcall/database'
+import { RollcallError } from '@rollcall/errors'
+import type { EventCodec, UserLifecycleEvent } from '@rollcall/events'
+import { type EntityTags, ifMatchAllows, PreconditionFailedError } from '@rollcall/http'
+import { findAnswer, type IdempotentRequest, keepAnswer, type StoredAnswer } from '../idempotency/answer-store.js'
+import { IdempotencyInProgressError } from '../idempotency/idempotency-errors.js'
+import { isLostRace } from '../lost-race.js'
+import type { Principal } from '../principal.js'
+import { type Decision, decideChange, decideCreation } from './decide.js'
+import { findUser } from './find-user.js'
+import { toPublicUser } from './public-user.js'
+import { takenError } from './taken-error.js'
+import type { ChangeCommand, DecisionContext, UserState } from './user.js'
+import { UserContendedError, UserInvalidError } from './user-errors.js'
+import type { UserProfile } from './user-profile.js'
+import { encodeUserRecord } from './user-record.js'
+import { writeUser } from './write-user.js'
+
+/** What every write says about itself. */
+export interface WriteRequest {
+  readonly principal: Principal
+  readonly correlationId: string
+  readonly ifMatch?: EntityTags | undefined
+  readonly idempotency?: IdempotentRequest | undefined
+}
+
+export interface WriteAnswer {
+  readonly status: number
+  /** The public user after the command, as JSON. */
+  readonly body: string
+  /** True when the answer was given before, to the same Idempotency-Key. */
+  readonly replayed: boolean
+}
+
+export interface UserCommandsOptions {
+  readonly sql: Sql
+  readonly codec: Pick<EventCodec<UserLifecycleEvent>, 'encode'>
+  /** Called after each committed change; wakes the relay. */
+  readonly committed: () => void
+  readonly now: () => Date
+  readonly newId: () => string
+  readonly gracePeriodMs: number
+}
+
+export interface UserCommands {
+  create(profile: UserProfile, request: WriteRequest): Promise<WriteAnswer>
+  change(userId: string, command: ChangeCommand, request: WriteRequest): Promise<WriteAnswer>
+}
+
+/**
+ * The commands on one user: read, decide, write, and again when another writer came between. With If-Match the
+ * decision is made on the named version or not at all; without, the last state counts.
+ */
+export function createUserCommands(options: UserCommandsOptions): UserCommands {
+  const { sql, codec, committed } = options
+
+  const context = ({ principal, correlationId }: WriteRequest): DecisionContext => ({
+    tenantId: principal.tenantId,
+    actor: principal.actor,
+    correlationId,
+    causationId: null,
+    now: options.now(),
+    eventId: options.newId(),
+    gracePeriodMs: options.gracePeriodMs,
+  })
+
+  const write = async (decision: Decision, before: UserState | undefined, request: WriteRequest, status: number) => {
+    const after = JSON.stringify(toPublicUser(decision.next.user))
+    const { idempotency } = request
+    const change = {
+      decision,
+      before,
+      record: encodeUserRecord(decision.event, codec),
+      after,
+      ...(idempotency === undefined ? {} : { answer: { ...idempotency, status } }),
+    }
+    try {
+      if (!(await writeUser(sql, change))) return undefined
+    } catch (error) {
+      throw (await takenError(sql, decision.next.user, error)) ?? error
+    }
+    committed()
+    return { status, body: after, replayed: false }
+  }
+
+  return {
+    create(profile, request) {
+      const userId = options.newId()
+      return answered(sql, request, userId, () => {
+        const decision = decideCreation({ type: 'CreateUser', userId, profile }, context(request))
+        return write(decision, undefined, request, 201)
+      })
+    },
+    change: (userId, command, request) =>
+      answered(sql, request, userId, async () => {
+        const state = await findUser(sql, request.principal.tenantId, userId)
+        const { version } = state.user
+        if (!ifMatchAllows(request.ifMatch, version)) throw new PreconditionFailedError(version)
+        const decision = decideChange(state, command, context(request))
+        if (decision !== undefined) return write(decision, state, request, 200)
+        const unchanged = { status: 200, body: JSON.stringify(toPublicUser(state.user)) }
+        if (request.idempotency !== undefined) await keepAnswer(sql, request.idempotency, unchanged)
+        return { ...unchanged, replayed: false }
+      }),
+  }
+}
+
+const MAX_ATTEMPTS = 20
+
+type Attempt = () => Promise<WriteAnswer | undefined>
+
+// One loop for three races: another version came first, Postgres chose us as the victim of a deadlock, or a request
+// with the same Idempotency-Key was faster. The last shows up as any of the others: hence the look-up each time round.
+async function answered(
+  sql: Sql,
+  { idempotency }: WriteRequest,
+  userId: string,
+  attempt: Attempt,
+): Promise<WriteAnswer> {
+  for (let attempts = 1; attempts <= MAX_ATTEMPTS; attempts++) {
+    const known = await answerBefore(sql, idempotency)
+    if (known !== undefined) return known
+    try {
+      const answer = await attempt()
+      if (answer !== undefined) return answer
+    } catch (error) {
+      if (isLostRace(error) || uniqueViolation(error)?.constraint === 'idempotency_key_unique') continue
+      if (idempotency === undefined || !isFinalRefusal(error)) throw error
+      await keepAnswer(sql, idempotency, error)
+      // The twin of this request may have succeeded, and its success be what refused this one.
+      const first = await answerBefore(sql, idempotency)
+      if (first !== undefined) return first
+      throw error
+    }
+  }
+  throw idempotency === undefined ? new UserContendedError(userId, MAX_ATTEMPTS) : new IdempotencyInProgressError()
+}
+
+async function answerBefore(sql: Sql, idempotency: IdempotentRequest | undefined): Promise<WriteAnswer | undefined> {
+  const answer: StoredAnswer | undefined = idempotency && (await findAnswer(sql, idempotency))
+  return answer && { ...answer, replayed: true }
+}
+
+// An invalid document is refused again whenever it comes; what the state refuses may depend on the hour.
+function isFinalRefusal(error: unknown): error is RollcallError {
+  return error instanceof RollcallError && !error.retryable && !(error instanceof UserInvalidError)
+}
