@@ -55,7 +55,7 @@ export interface KafkaConsumer {
   seek(partition: number, offset: number): void
   /**
    * Asks `assigned` again for partitions that are held: for a caller that finds its stored position is not where it
-   * thought (an unanswered commit, a reset). Batches in flight turn stale.
+   * thought (an unanswered commit, a reset). Batches in flight turn stale. When `assigned` throws it is asked again later.
    */
   reclaim(partitions: readonly number[]): Promise<void>
   /** Leaves the group after the running batches end; takes about `maxWaitMs` when idle. */

@@ -131,7 +131,11 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
     uncommitted.clear()
     tools.metrics.joins.inc(labels)
     logger.info({ partitions: [...assigned], lost: lost.map(({ partition }) => partition) }, 'joined the group')
-    if (lost.length > 0) options.revoked?.(lost.map(({ partition }) => partition))
+    try {
+      if (lost.length > 0) options.revoked?.(lost.map(({ partition }) => partition))
+    } catch (error) {
+      logger.warn({ error }, 'the handler of revoked partitions threw')
+    }
   }
 
   /** Asks the caller for positions; what changed hands meanwhile is left to the newer claim. */
@@ -211,14 +215,24 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
   function backOffFrom(lane: Lane, error: unknown): void {
     lane.failures++
     const waitMs = Math.min(initialBackoffMs * 2 ** (lane.failures - 1), maxBackoffMs)
-    const { partition, position, failures } = lane
-    logger.warn({ partition, position, failures, waitMs, error }, 'batch failed, trying it again')
-    const { claim } = lane
+    const { partition, position, failures, claim } = lane
+    logger.warn({ partition, position, failures, waitMs, error }, 'partition failed, trying it again')
     lane.backOff = setTimeout(() => {
       if (lane.claim !== claim) return
       lane.backOff = undefined
-      moveTo(lane, lane.position)
+      if (lane.position !== undefined) moveTo(lane, lane.position)
+      else void askPositionsOrBackOff([lane])
     }, waitMs)
+    settle(lane)
+  }
+
+  async function askPositionsOrBackOff(asked: readonly Lane[]): Promise<void> {
+    const claims = new Map(asked.map((lane) => [lane, lane.claim]))
+    try {
+      await askPositions(asked)
+    } catch (error) {
+      for (const lane of asked) if (lane.claim === claims.get(lane)) backOffFrom(lane, error)
+    }
   }
 
   /** Starts the work on what was fetched; the promises never reject. */
@@ -292,8 +306,8 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
 
   // Either retention deleted records that were never read, or the topic was truncated or made anew. In the first case
   // going on at the start is all that is left; the second is for people to decide, and the caller is asked again and again.
-  async function recoverFromRange({ partition }: ProtocolErrorShape): Promise<void> {
-    const lane = laneOf(partition ?? -1)
+  async function recoverFromRange(error: ProtocolErrorShape): Promise<void> {
+    const lane = laneOf(error.partition ?? -1)
     const { claim, position } = lane
     const low = (await startsOf([lane.partition])).get(lane.partition) ?? 0
     if (lane.claim !== claim || position === undefined) return
@@ -305,19 +319,8 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
       moveTo(lane, low)
       return
     }
-    logger.error(
-      { partition: lane.partition, position },
-      'the log ends before the stored position; asking for it again',
-    )
-    lane.failures++
     lane.position = undefined
-    const waitMs = Math.min(initialBackoffMs * 2 ** (lane.failures - 1), maxBackoffMs)
-    lane.backOff = setTimeout(() => {
-      if (lane.claim !== claim) return
-      lane.backOff = undefined
-      askPositions([lane]).catch((error: unknown) => backOffFrom(lane, error))
-    }, waitMs)
-    settle(lane)
+    backOffFrom(lane, new Error(`the log ends before the stored position ${position}`, { cause: error }))
   }
 
   async function beat(): Promise<void> {
@@ -450,7 +453,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
     async reclaim(partitions) {
       const asked = partitions.map(laneOf).filter(({ claim }) => claim !== undefined)
       for (const lane of asked) claimAnew(lane, undefined)
-      await askPositions(asked)
+      await askPositionsOrBackOff(asked)
     },
 
     async close() {

@@ -110,7 +110,7 @@ test('a batch that throws comes again from the same offset and never skips, whil
   await until(() => other.length === 8 && done.length === 5)
   expect(new Set(first)).toEqual(new Set([0]))
   expect(first.length).toBe(5)
-  expect(log.lines().some(({ msg, partition }) => msg === 'batch failed, trying it again' && partition === 0)).toBe(
+  expect(log.lines().some(({ msg, partition }) => msg === 'partition failed, trying it again' && partition === 0)).toBe(
     true,
   )
 })
@@ -231,6 +231,25 @@ test('a reclaim asks for the position again', async () => {
   await consumer.reclaim([0])
   await until(() => starts.length === 2)
   expect(starts).toEqual([0, 4])
+})
+
+test('a reclaim whose answer fails is asked again, and the partition goes on', async () => {
+  const topic = await createTestTopic(client)
+  await send(topic, 0, 0, 10)
+  let asked = 0
+  const starts: number[] = []
+  const consumer = consume(topic, {
+    assigned: async () => {
+      if (++asked === 2 || asked === 3) throw new Error('database away')
+      return new Map([[0, asked === 1 ? 0 : 6]])
+    },
+    batch: async (batch) => void starts.push(batch.records[0]?.offset ?? -1),
+  })
+  await consumer.start()
+  await until(() => starts.length === 1)
+  await consumer.reclaim([0])
+  await until(() => starts.length === 2)
+  expect([starts, asked]).toEqual([[0, 6], 4])
 })
 
 test('members come and go, and every record takes effect once, in order', async () => {
