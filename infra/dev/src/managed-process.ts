@@ -75,6 +75,7 @@ export function manageProcess(spec: ProcessSpec): ManagedProcess {
 
   function spawnChild(): void {
     mkdirSync(dirname(spec.logFile), { recursive: true })
+    mkdirSync(spec.pidDir, { recursive: true })
     const log = openSync(spec.logFile, 'a')
     const running = spawn(spec.command, spec.args, {
       detached: true, // its own process group: Ctrl-C reaches the parent only, which stops children in order

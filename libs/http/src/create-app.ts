@@ -52,8 +52,6 @@ export async function createApp(options: AppOptions): Promise<App> {
   const app: App = Fastify({
     bodyLimit: options.bodyLimitBytes ?? 1_048_576,
     requestTimeout: options.requestTimeoutMs ?? 600_000,
-    // One line of our own per request, written when it is answered: see request-context.ts.
-    disableRequestLogging: true,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
   }).withTypeProvider<ZodTypeProvider>()

@@ -18,7 +18,17 @@ export {
 export type { LogSource } from './log-source.js'
 export { projectionMigrations } from './migrations.js'
 export { pgStore } from './pg-store.js'
-export { ProjectionInvalidError } from './projection-errors.js'
+export { type PrismaStoreOptions, prismaStore } from './prisma-store.js'
+export {
+  ProjectionBehindError,
+  ProjectionInvalidError,
+  ProjectionStuckError,
+  ProjectionUnknownError,
+  ProjectionVersionOutdatedError,
+  RebuildFailedError,
+  RebuildRunningError,
+} from './projection-errors.js'
+export type { PartitionStatus, ProjectionStatus } from './projection-status.js'
 export type {
   Checkpoint,
   Claim,
@@ -32,8 +42,6 @@ export type {
 } from './projection-store.js'
 export {
   type EventDecoder,
-  type PartitionStatus,
-  type ProjectionStatus,
   type RunningProjections,
   type RunProjectionsOptions,
   runProjections,

@@ -1,8 +1,13 @@
-import type { Pool, PoolClient } from '@rollcall/database'
-import { RollcallError } from '@rollcall/errors'
+import { isTransientDatabaseError, type Pool, type PoolClient, withTransaction } from '@rollcall/database'
 import type { ProjectionStore } from './projection-store.js'
+import { sqlStore } from './sql-store.js'
 
 /** The store over a pg pool; handlers get the pool's client as `tx`. */
 export function pgStore(pool: Pool): ProjectionStore<PoolClient> {
-  throw new RollcallError({ code: 'ERR_TODO', message: String(pool.totalCount) })
+  return sqlStore<PoolClient>({
+    sql: pool,
+    transaction: (work) => withTransaction(pool, (client) => work(client, client)),
+    isTransient: isTransientDatabaseError,
+    pool,
+  })
 }

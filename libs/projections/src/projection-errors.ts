@@ -1,12 +1,114 @@
 import { RollcallError } from '@rollcall/errors'
+import type { PartitionFailure } from './projection-store.js'
 
-/** `ERR_PROJECTION_INVALID`: a definition, or what its `row` returned, cannot be used. */
+/** `ERR_PROJECTION_INVALID`: a definition, or a row it returned, cannot be used. */
 export class ProjectionInvalidError extends RollcallError {
-  constructor(name: string, problem: string) {
+  constructor(projection: string, problem: string) {
     super({
       code: 'ERR_PROJECTION_INVALID',
-      message: `Projection '${name}' cannot be used: ${problem}.`,
-      facts: { projection: name },
+      message: `Projection '${projection}' cannot be used: ${problem}.`,
+      facts: { projection },
     })
   }
+}
+
+/** `ERR_PROJECTION_UNKNOWN`: no projection of that name runs here. */
+export class ProjectionUnknownError extends RollcallError {
+  constructor(projection: string, known: readonly string[]) {
+    super({
+      code: 'ERR_PROJECTION_UNKNOWN',
+      message: `No projection '${projection}' runs here; there are: ${known.join(', ')}.`,
+      facts: { projection, known },
+    })
+  }
+}
+
+/** `ERR_PROJECTION_VERSION_OUTDATED`: a newer version of this projection owns the read model; this process must not write to it. */
+export class ProjectionVersionOutdatedError extends RollcallError {
+  constructor(projection: string, version: number, registered: number) {
+    super({
+      code: 'ERR_PROJECTION_VERSION_OUTDATED',
+      message: `Projection '${projection}' is version ${version} here, but version ${registered} has taken over its read model; deploy that version here too.`,
+      facts: { projection, version, registered },
+    })
+  }
+}
+
+/** `ERR_PROJECTION_BEHIND`: a read asked for a version that this database has not applied in time; trying again may help. */
+export class ProjectionBehindError extends RollcallError {
+  constructor(projection: string, userId: string, known: number, wanted: number, timeoutMs: number) {
+    super({
+      code: 'ERR_PROJECTION_BEHIND',
+      message: `Projection '${projection}' has applied version ${known} of user ${userId}, behind by ${wanted - known} after ${timeoutMs} ms; try again, or read without a version.`,
+      retryable: true,
+      facts: { projection, userId, known, wanted, behind: wanted - known, timeoutMs },
+    })
+  }
+}
+
+/** `ERR_PROJECTION_STUCK`: readiness; the projection has stopped partitions, or lag without progress. */
+export class ProjectionStuckError extends RollcallError {
+  constructor(projection: string, problem: string, facts: Record<string, unknown> = {}) {
+    super({
+      code: 'ERR_PROJECTION_STUCK',
+      message: `Projection '${projection}' makes no progress: ${problem}.`,
+      retryable: true,
+      facts: { projection, ...facts },
+    })
+  }
+}
+
+/** `ERR_PROJECTION_REBUILD_RUNNING`: another rebuild of this projection is under way. */
+export class RebuildRunningError extends RollcallError {
+  constructor(projection: string) {
+    super({
+      code: 'ERR_PROJECTION_REBUILD_RUNNING',
+      message: `A rebuild of projection '${projection}' is under way already; look at its progress and wait.`,
+      facts: { projection },
+    })
+  }
+}
+
+/** `ERR_PROJECTION_REBUILD_FAILED`: the rebuild ended without touching the live read model. */
+export class RebuildFailedError extends RollcallError {
+  constructor(projection: string, problem: string, facts: Record<string, unknown> = {}, cause?: unknown) {
+    super({
+      code: 'ERR_PROJECTION_REBUILD_FAILED',
+      message: `The rebuild of projection '${projection}' failed, the read model is as before: ${problem}.`,
+      facts: { projection, ...facts },
+      cause,
+    })
+  }
+}
+
+/** The codes a partition can stop with; they stand in its checkpoint, in the log and in `status`. */
+export type FailureCode =
+  | 'ERR_PROJECTION_VERSION_GAP'
+  | 'ERR_PROJECTION_HANDLER_FAILED'
+  | 'ERR_PROJECTION_EVENT_UNREADABLE'
+  | 'ERR_PROJECTION_POSITION_LOST'
+
+/** Where and on what a partition stopped. */
+export interface FailurePlace {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly userId?: string
+  readonly eventId?: string
+  readonly eventType?: string
+  readonly knownVersion?: number
+  readonly seenVersion?: number
+}
+
+/** A failure as it is stored: the reason is an error's own words only when it carries a code, because others may quote data. */
+export function partitionFailure(code: FailureCode, problem: string, place: FailurePlace, at: Date): PartitionFailure {
+  const where = `${place.topic}[${place.partition}] offset ${place.offset}`
+  const what = [
+    place.eventType,
+    place.eventId && `event ${place.eventId}`,
+    place.userId && `user ${place.userId}`,
+    place.seenVersion !== undefined && `version ${place.seenVersion}`,
+  ].filter(Boolean)
+  const message = `${problem}; stopped at ${where}${what.length > 0 ? ` (${what.join(', ')})` : ''}`
+  return { code, message, ...place, at: at.toISOString() }
 }

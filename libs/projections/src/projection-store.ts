@@ -1,4 +1,4 @@
-import type { Sql } from '@rollcall/database'
+import type { Pool, Sql } from '@rollcall/database'
 
 /**
  * The port to the database that holds a read model, its checkpoints and its users' versions.
@@ -13,10 +13,18 @@ export interface ProjectionStore<Tx> {
   transaction<R>(work: (transaction: StoreTransaction<Tx>) => Promise<R>): Promise<R>
   /** Stops a partition: stores why, unless the claim is no longer ours (then false). */
   fail(claim: Claim, failure: PartitionFailure): Promise<boolean>
-  /** The rows of the named projections with their checkpoints, one statement. */
+  /** The rows of the named projections with their checkpoints, in one statement. */
   read(names: readonly string[]): Promise<ProjectionRow[]>
+  /** The version of the user this database has applied; 0 when it never saw one. */
   knownVersion(name: string, userId: string): Promise<number>
+  /** Pauses or resumes; resuming clears the failures of all partitions, so that their owners try again. */
   setState(name: string, state: 'running' | 'paused'): Promise<void>
+  /** Shows the progress of a rebuild; `done` and `failed` also end the state `rebuilding`. */
+  setRebuild(name: string, progress: RebuildProgress): Promise<void>
+  /** True when the same transaction may succeed later without anybody changing it. */
+  isTransient(error: unknown): boolean
+  /** Enables the fast rebuild of the `table` form, which needs COPY. Without it such a rebuild replays. */
+  readonly pool?: Pool
 }
 
 export interface ProjectionKey {
@@ -28,10 +36,13 @@ export type ProjectionState = 'running' | 'paused' | 'rebuilding'
 
 export interface ProjectionRow {
   readonly name: string
+  /** The highest version that ever registered. */
   readonly version: number
   readonly topic: string
   readonly state: ProjectionState
   readonly rebuild: RebuildProgress | null
+  /** How long ago the progress was written; the process that rebuilds writes every second. */
+  readonly rebuildAgeMs: number | null
   readonly checkpoints: readonly Checkpoint[]
 }
 
@@ -71,13 +82,18 @@ export interface PartitionFailure {
 }
 
 export interface RebuildProgress {
+  /** `fold` loads a shadow table and swaps it in; `replay` empties the read model and applies everything again. */
+  readonly kind: 'fold' | 'replay'
   readonly phase: 'reading' | 'loading' | 'indexing' | 'catching up' | 'swapping' | 'done' | 'failed'
+  /** Records read or applied so far, of `total`. */
   readonly events: number
   readonly total: number
   readonly startedAt: string
   readonly finishedAt?: string
   readonly instance: string
   readonly error?: string
+  /** Replay only: it is done when every partition has reached its target. */
+  readonly targets?: Readonly<Record<string, number>>
 }
 
 /** What one transaction of the runner can do, beside the handler's own effects through `tx`. */
@@ -88,10 +104,15 @@ export interface StoreTransaction<Tx> {
    * Moves the checkpoint from `claim.position` to `to`, if epoch and position are still ours, and reads the known versions of
    * the users named. Undefined when the partition was lost: the caller must roll back.
    */
-  advance(claim: Claim, to: number, recordAt: Date, userIds: readonly string[]): Promise<Map<string, number> | undefined>
+  advance(
+    claim: Claim,
+    to: number,
+    recordAt: Date | undefined,
+    userIds: readonly string[],
+  ): Promise<Map<string, number> | undefined>
   /** Moves a checkpoint advanced in this transaction back to where the batch really ended. */
   shorten(claim: Claim, to: number): Promise<void>
   recordVersions(name: string, versions: ReadonlyMap<string, number>): Promise<void>
-  /** Deletes versions, sends positions to the beginning and raises the epochs: every runner is fenced and claims again. */
-  rewind(projection: ProjectionKey, startAt: ReadonlyMap<number, number>): Promise<void>
+  /** Forgets all versions, sends positions to the beginning and raises the epochs: every runner is fenced and claims again. */
+  rewind(projection: ProjectionKey, startAt: ReadonlyMap<number, number>, progress: RebuildProgress): Promise<void>
 }

@@ -1,16 +1,117 @@
-import { RollcallError } from '@rollcall/errors'
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
 import type { Logger, Metrics } from '@rollcall/observability'
-import type { Clock } from './clock.js'
+import { type Effects, effectsOf } from './apply-effects.js'
+import { type Clock, systemClock } from './clock.js'
 import type { ProjectedEvent, Projection } from './define-projection.js'
 import type { LogSource } from './log-source.js'
-import type { PartitionFailure, ProjectionState, ProjectionStore, RebuildProgress } from './projection-store.js'
+import { ProjectionInvalidError, ProjectionUnknownError } from './projection-errors.js'
+import { projectionMetrics } from './projection-metrics.js'
+import { type ProjectionRunner, projectionRunner } from './projection-runner.js'
+import { type ProjectionStatus, projectionStatus } from './projection-status.js'
+import type { ProjectionStore } from './projection-store.js'
+import { projectionRebuilder } from './rebuild-projection.js'
+import { versionWaits } from './wait-for-version.js'
 
-/** Runs projections over one topic and one database until closed. Any number of processes may run the same ones. */
+/** Runs projections over one database until closed. Any number of processes may run the same ones and share the load. */
 export function runProjections<E extends ProjectedEvent, Tx>(
   projections: readonly Projection<E, Tx>[],
   options: RunProjectionsOptions<E, Tx>,
 ): RunningProjections {
-  throw new RollcallError({ code: 'ERR_TODO', message: `${projections.length} ${options.groupId}` })
+  const { kafka, database: store, codec, logger, clock = systemClock } = options
+  const instance = options.instance ?? `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`
+  const metrics = projectionMetrics(options.metrics)
+  const waits = versionWaits((name, userId) => store.knownVersion(name, userId), clock)
+  const decode = (value: Buffer) => codec.decode(value)
+
+  const running = new Map<string, Running<E, Tx>>()
+  for (const projection of projections) {
+    const { name } = projection
+    if (running.has(name)) throw new ProjectionInvalidError(name, 'two projections have this name; each needs its own')
+    const effects = effectsOf(projection)
+    const rebuilder = projectionRebuilder({
+      projection,
+      effects,
+      kafka,
+      store,
+      decode,
+      logger,
+      metrics,
+      clock,
+      instance,
+    })
+    const runner = projectionRunner({
+      projection,
+      effects,
+      kafka,
+      store,
+      decode,
+      logger,
+      metrics,
+      clock,
+      instance,
+      groupId: options.groupId ?? 'projections',
+      maxEventsPerTransaction: options.maxEventsPerTransaction ?? 500,
+      maxHandlerAttempts: options.maxHandlerAttempts ?? 5,
+      concurrency: options.concurrency ?? 2,
+      controlIntervalMs: options.controlIntervalMs ?? 500,
+      stuckAfterMs: options.stuckAfterMs ?? 30_000,
+      applied: (versions) => waits.applied(name, versions),
+      seen: (row) => rebuilder.watch(row),
+    })
+    running.set(name, { projection, effects, runner, rebuilder })
+  }
+
+  const named = (name: string) => {
+    const found = running.get(name)
+    if (found === undefined) throw new ProjectionUnknownError(name, [...running.keys()])
+    return found
+  }
+  const all = [...running.values()]
+
+  return {
+    async start() {
+      for (const { projection, rebuilder } of all) {
+        const row = await store.register(projection, projection.topic.name)
+        await rebuilder.sweep()
+        if (row.version < projection.version) await rebuilder.start('a newer version of the projection')
+      }
+      await Promise.all(all.map(({ runner }) => runner.start()))
+    },
+    async close() {
+      waits.close()
+      await Promise.all(all.flatMap(({ runner, rebuilder }) => [runner.close(), rebuilder.close()]))
+    },
+    status: () => projectionStatus(all, { kafka, store, clock }),
+    async waitFor(userId, version, timeoutMs) {
+      await Promise.all([...running.keys()].map((name) => waits.waitFor(name, userId, version, timeoutMs)))
+    },
+    async pause(name) {
+      const { runner } = named(name)
+      await store.setState(name, 'paused')
+      await runner.look()
+    },
+    async resume(name) {
+      const { runner } = named(name)
+      await store.setState(name, 'running')
+      await runner.look()
+    },
+    async rebuild(name) {
+      const { runner, rebuilder } = named(name)
+      await rebuilder.start('asked for')
+      await runner.look()
+    },
+    async checkProgress() {
+      for (const { runner } of all) runner.checkProgress()
+    },
+  }
+}
+
+interface Running<E extends ProjectedEvent, Tx> {
+  readonly projection: Projection<E, Tx>
+  readonly effects: Effects<E, Tx>
+  readonly runner: ProjectionRunner
+  readonly rebuilder: ReturnType<typeof projectionRebuilder>
 }
 
 export interface RunProjectionsOptions<E extends ProjectedEvent, Tx> {
@@ -61,27 +162,4 @@ export interface RunningProjections {
   rebuild(name: string): Promise<void>
   /** Rejects unless every projection of this process makes progress; for readiness. */
   checkProgress(): Promise<void>
-}
-
-export interface ProjectionStatus {
-  readonly name: string
-  readonly version: number
-  readonly topic: string
-  readonly state: ProjectionState
-  readonly lagRecords: number
-  readonly lagSeconds: number
-  readonly partitions: readonly PartitionStatus[]
-  readonly rebuild: RebuildProgress | null
-}
-
-export interface PartitionStatus {
-  readonly partition: number
-  readonly position: number
-  readonly highWatermark: number
-  readonly lagRecords: number
-  /** Age of the oldest change not yet applied, at most; 0 without lag. */
-  readonly lagSeconds: number
-  readonly state: 'running' | 'paused' | 'stopped' | 'unclaimed'
-  readonly claimedBy: string | null
-  readonly failure: PartitionFailure | null
 }

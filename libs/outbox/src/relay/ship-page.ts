@@ -102,5 +102,5 @@ async function halve(
 /** True for failures that end the relay; everything else is tried again. */
 export function isFatalForRelay(error: unknown): boolean {
   const code = errorCode(error)
-  return code !== undefined && code.startsWith('ERR_OUTBOX_') && !isRetryable(error)
+  return (code ?? '').startsWith('ERR_OUTBOX_') && !isRetryable(error)
 }

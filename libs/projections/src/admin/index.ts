@@ -1,0 +1,1 @@
+export { addProjectionAdmin, PROJECTION_PROBLEMS } from './add-projection-admin.js'

@@ -1,0 +1,350 @@
+import { copyIn, type Pool, type PoolClient, withTransaction } from '@rollcall/database'
+import { sequenceOf } from '@rollcall/events'
+import type { KafkaRecord } from '@rollcall/kafka'
+import { serializeError } from '@rollcall/observability'
+import type { Clock } from './clock.js'
+import type { LatestState, ProjectedEvent, TableProjection } from './define-projection.js'
+import type { LogSource } from './log-source.js'
+import { RebuildFailedError, RebuildRunningError } from './projection-errors.js'
+import type { ProjectionStore, RebuildProgress } from './projection-store.js'
+import { dropShadow, openShadow, type Shadow } from './shadow-table.js'
+import type { TableWriter } from './table-writer.js'
+import { versionTable } from './version-table.js'
+
+export interface FoldRebuildOptions<E extends ProjectedEvent> {
+  readonly projection: TableProjection<E>
+  readonly writer: TableWriter<E>
+  readonly pool: Pool
+  readonly kafka: LogSource
+  readonly store: Pick<ProjectionStore<unknown>, 'setRebuild' | 'read'>
+  readonly decode: (value: Buffer) => E | Promise<E>
+  readonly clock: Clock
+  readonly instance: string
+}
+
+export interface FoldRebuild {
+  /** Takes the right to rebuild, for one process at a time; answers how to give it back. @throws RebuildRunningError */
+  begin(): Promise<() => Promise<void>>
+  run(signal: AbortSignal): Promise<{ readonly events: number; readonly users: number; readonly tookMs: number }>
+  /** Drops what a killed rebuild left behind, unless another process is at it. */
+  sweep(): Promise<void>
+}
+
+/**
+ * Rebuilds a `table` projection from the topic without touching the live table until the end.
+ *
+ * Events carry the whole state, so only the last of each user is decoded; the versions on the way are checked by the
+ * record's header alone. A few partitions at a time: a user is in one partition, so memory holds the users of those.
+ */
+export function foldRebuild<E extends ProjectedEvent>(options: FoldRebuildOptions<E>): FoldRebuild {
+  const { projection, pool, kafka, store, clock, instance } = options
+  const { name, topic } = projection
+  const lockKey = `rollcall.projections.rebuild.${name}`
+
+  async function begin(): Promise<() => Promise<void>> {
+    const client = await pool.connect()
+    // A session lock: gone with the process, however it ends.
+    const { rows } = await client.query<{ mine: boolean }>(
+      'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS mine',
+      [lockKey],
+    )
+    if (rows[0]?.mine !== true) {
+      client.release()
+      throw new RebuildRunningError(name)
+    }
+    return async () => {
+      const broken = await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [lockKey]).then(
+        () => undefined,
+        (error: Error) => error,
+      )
+      client.release(broken)
+    }
+  }
+
+  async function run(signal: AbortSignal) {
+    const startedAt = clock.now()
+    const offsets = await kafka.offsets(topic.name)
+    const total = offsets.reduce((sum, { low, high }) => sum + high - low, 0)
+    const tell = progressTeller(options, { total, startedAt })
+    await tell('reading', 0)
+    try {
+      const shadow = await openShadow(pool, projection)
+      const frontier = new Map<number, number>()
+      let users = 0
+      let events = 0
+      let loading: Promise<number> = Promise.resolve(0)
+      for (let at = 0; at < offsets.length; at += PARTITIONS_AT_ONCE) {
+        const partitions = offsets.slice(at, at + PARTITIONS_AT_ONCE).map(({ partition }) => partition)
+        const folded = await foldPartitions(options, partitions, {
+          signal,
+          seen(count) {
+            events += count
+            tell.soon('reading', events)
+          },
+        })
+        for (const [partition, position] of folded.positions) frontier.set(partition, position)
+        // Loaded while the next partitions are read: Postgres and this process work side by side.
+        users += await loading
+        loading = load(options, shadow, folded.users)
+        loading.catch(() => {})
+      }
+      users += await loading
+      await tell('indexing', events)
+      await shadow.finish(pool)
+      await tell('catching up', events)
+      const caughtUp = await catchUp(options, shadow, frontier, signal)
+      await tell('swapping', events)
+      await swapIn(options, shadow, caughtUp, signal)
+      await tell('done', total)
+      return { events, users, tookMs: clock.now() - startedAt }
+    } catch (error) {
+      await dropShadow(pool, projection).catch(() => {})
+      if (!signal.aborted) await tell('failed', 0, serializeError(error).message).catch(() => {})
+      throw error
+    }
+  }
+
+  return {
+    begin,
+    run,
+    async sweep() {
+      const end = await begin().catch((error: unknown) => {
+        if (error instanceof RebuildRunningError) return undefined
+        throw error
+      })
+      if (end === undefined) return
+      try {
+        await dropShadow(pool, projection)
+        const rebuild = (await store.read([name]))[0]?.rebuild
+        if (rebuild?.kind === 'fold' && rebuild.phase !== 'done' && rebuild.phase !== 'failed') {
+          const finishedAt = new Date(clock.now()).toISOString()
+          await store.setRebuild(name, {
+            ...rebuild,
+            phase: 'failed',
+            instance,
+            finishedAt,
+            error: 'the process that rebuilt ended; run it again',
+          })
+        }
+      } finally {
+        await end()
+      }
+    },
+  }
+}
+
+const PARTITIONS_AT_ONCE = 4
+
+interface Folded {
+  readonly version: number
+  readonly value: Buffer
+}
+
+/** The last record of each user in these partitions, still encoded. */
+async function foldPartitions<E extends ProjectedEvent>(
+  { projection, kafka, decode }: FoldRebuildOptions<E>,
+  partitions: readonly number[],
+  {
+    signal,
+    seen,
+    from,
+  }: {
+    readonly signal: AbortSignal
+    readonly seen: (records: number) => void
+    readonly from?: ReadonlyMap<number, number>
+  },
+) {
+  const users = new Map<string, Folded>()
+  const { name, topic } = projection
+  const { positions } = await kafka.readTopic({
+    topic: topic.name,
+    partitions,
+    signal,
+    ...(from === undefined ? {} : { from }),
+    async onBatch({ records, partition }) {
+      for (const record of records) {
+        if (record.key === null || record.value === null) continue
+        const userId = record.key.toString('latin1')
+        const version = sequenceOf(record.headers) ?? (await decode(record.value)).version
+        const known = users.get(userId)?.version ?? (from === undefined ? 0 : undefined)
+        if (known !== undefined && version > known + 1) throw gap(name, userId, known, version, record, partition)
+        // A view would keep the whole fetched megabyte alive for one record.
+        if (known === undefined || version === known + 1)
+          users.set(userId, { version, value: Buffer.from(record.value) })
+      }
+      seen(records.length)
+    },
+  })
+  return { users, positions }
+}
+
+function gap(name: string, userId: string, known: number, seen: number, { offset }: KafkaRecord, partition: number) {
+  const problem = `version ${seen} follows version ${known} of user ${userId} at partition ${partition} offset ${offset}`
+  return new RebuildFailedError(name, problem, { userId, known, seen, partition, offset })
+}
+
+async function load<E extends ProjectedEvent>(
+  { pool, writer, decode }: FoldRebuildOptions<E>,
+  shadow: Shadow,
+  users: ReadonlyMap<string, Folded>,
+): Promise<number> {
+  if (users.size === 0) return 0
+  await withTransaction(pool, async (client) => {
+    let columns: readonly string[] | undefined
+    const rows: unknown[][] = []
+    const flush = async () => {
+      if (columns === undefined || rows.length === 0) return
+      await copyIn(client, shadow.copySql(columns), rows.splice(0))
+    }
+    for (const [userId, { value }] of users) {
+      const decoded = decode(value)
+      const event = decoded instanceof Promise ? await decoded : decoded
+      const row = writer.rowOf(userId, event.user, event)
+      if (row === null) continue
+      columns ??= writer.columns() ?? Object.keys(row)
+      rows.push(columns.map((column) => shadow.copyValue(column, row[column])))
+      if (rows.length >= ROWS_PER_COPY) await flush()
+    }
+    await flush()
+    await copyIn(client, shadow.copyVersionsSql, versionRows(users))
+  })
+  return users.size
+}
+
+const ROWS_PER_COPY = 20_000
+
+function* versionRows(users: ReadonlyMap<string, Folded>): Generator<[string, number]> {
+  for (const [userId, { version }] of users) yield [userId, version]
+}
+
+/** Applies what came to the topic meanwhile, until little is left for the moment in which writers must wait. */
+async function catchUp<E extends ProjectedEvent>(
+  options: FoldRebuildOptions<E>,
+  shadow: Shadow,
+  frontier: ReadonlyMap<number, number>,
+  signal: AbortSignal,
+): Promise<Map<number, number>> {
+  const { pool, kafka, projection } = options
+  const positions = new Map(frontier)
+  for (let round = 0; round < MAX_CATCH_UPS; round++) {
+    const behind = (await kafka.offsets(projection.topic.name)).filter(
+      ({ partition, high }) => high > (positions.get(partition) ?? 0),
+    )
+    const records = behind.reduce((sum, { partition, high }) => sum + high - (positions.get(partition) ?? 0), 0)
+    if (records <= SMALL_REST) break
+    const partitions = behind.map(({ partition }) => partition)
+    const folded = await foldPartitions(options, partitions, { signal, seen: () => {}, from: positions })
+    await withTransaction(pool, (client) => applyFolded(options, shadow, client, folded.users))
+    for (const [partition, position] of folded.positions) positions.set(partition, position)
+  }
+  return positions
+}
+
+const MAX_CATCH_UPS = 20
+const SMALL_REST = 200
+
+async function applyFolded<E extends ProjectedEvent>(
+  { writer, decode }: FoldRebuildOptions<E>,
+  shadow: Shadow,
+  client: PoolClient,
+  users: ReadonlyMap<string, Folded>,
+): Promise<void> {
+  const latest: LatestState<E>[] = []
+  const newer = new Map<string, Folded>()
+  const known = await shadow.knownVersions(client, [...users.keys()])
+  for (const [userId, folded] of users) {
+    // A record sent again after a relay's crash may be older than what is loaded.
+    const { version, value } = folded
+    if (version <= (known.get(userId) ?? 0)) continue
+    newer.set(userId, folded)
+    const event = await decode(value)
+    latest.push({ userId, version, user: event.user, event, deleted: event.user.status === 'deleted' })
+  }
+  if (latest.length === 0) return
+  await writer.write(client, latest, shadow.table)
+  await shadow.recordVersions(client, newer)
+}
+
+/**
+ * The moment of change: holds the runners, applies what they have applied since, and swaps both tables. Readers see the
+ * old rows until the commit and the new ones after it, never fewer changes than before.
+ */
+async function swapIn<E extends ProjectedEvent>(
+  options: FoldRebuildOptions<E>,
+  shadow: Shadow,
+  caughtUp: ReadonlyMap<number, number>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { pool, projection } = options
+  const { name } = projection
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await withTransaction(pool, async (client) => {
+        // Readers queue behind our wait for the live table: it is short, and tried again.
+        await client.query(`SET LOCAL lock_timeout = '${LOCK_WAIT_MS}ms'`)
+        // Runners take this lock before their checkpoint's: the other order deadlocks.
+        await client.query(`LOCK TABLE ${versionTable(name)} IN ACCESS EXCLUSIVE MODE`)
+        const { rows } = await client.query<{ partition: number; position: string }>(
+          'SELECT partition, position FROM projections.checkpoint WHERE projection = $1 FOR UPDATE',
+          [name],
+        )
+        const live = new Map(rows.map(({ partition, position }) => [Number(partition), Number(position)]))
+        const ahead = [...live].filter(([partition, position]) => position > (caughtUp.get(partition) ?? 0))
+        const positions = new Map(caughtUp)
+        if (ahead.length > 0) {
+          const partitions = ahead.map(([partition]) => partition)
+          const folded = await foldPartitions(options, partitions, { signal, seen: () => {}, from: caughtUp })
+          await applyFolded(options, shadow, client, folded.users)
+          for (const [partition, position] of folded.positions) positions.set(partition, position)
+        }
+        await shadow.swap(client)
+        await client.query(
+          `INSERT INTO projections.checkpoint AS c (projection, partition, position, epoch)
+           SELECT $1::text, partition, position, 1 FROM unnest($2::int[], $3::bigint[]) AS new (partition, position)
+           ON CONFLICT (projection, partition) DO UPDATE
+           SET position = excluded.position, epoch = c.epoch + 1, claimed_by = NULL, claimed_at = NULL, failure = NULL`,
+          [name, [...positions.keys()], [...positions.values()]],
+        )
+        await client.query('UPDATE projections.projection SET version = $2::int WHERE name = $1', [
+          name,
+          projection.version,
+        ])
+      })
+    } catch (error) {
+      const isLockTimeout = (error as { code?: string }).code === '55P03'
+      if (!isLockTimeout || attempt >= MAX_SWAPS || signal.aborted) throw error
+      await options.clock.wait(100 * attempt, signal)
+    }
+  }
+}
+
+const LOCK_WAIT_MS = 2_000
+const MAX_SWAPS = 15
+
+/** Writes the progress to the projection's row at once, or at most once a second. */
+function progressTeller<E extends ProjectedEvent>(
+  { store, projection, clock, instance }: FoldRebuildOptions<E>,
+  { total, startedAt }: { readonly total: number; readonly startedAt: number },
+) {
+  let toldAt = 0
+  const tell = async (phase: RebuildProgress['phase'], events: number, error?: string) => {
+    toldAt = clock.now()
+    const ended = phase === 'done' || phase === 'failed'
+    await store.setRebuild(projection.name, {
+      kind: 'fold',
+      phase,
+      events,
+      total,
+      startedAt: new Date(startedAt).toISOString(),
+      instance,
+      ...(ended ? { finishedAt: new Date(clock.now()).toISOString() } : {}),
+      ...(error === undefined ? {} : { error }),
+    })
+  }
+  return Object.assign(tell, {
+    soon(phase: RebuildProgress['phase'], events: number) {
+      // Progress that cannot be written is no reason to end the rebuild; the next step meets the same database.
+      if (clock.now() - toldAt >= 1_000) tell(phase, events).catch(() => {})
+    },
+  })
+}

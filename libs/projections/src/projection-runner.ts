@@ -1,0 +1,375 @@
+import type { KafkaConsumer, RecordBatch } from '@rollcall/kafka'
+import { type Logger, serializeError } from '@rollcall/observability'
+import type { Effects } from './apply-effects.js'
+import { type ApplyOptions, applyRecords, type Held, type Outcome } from './apply-records.js'
+import type { Clock } from './clock.js'
+import type { Decision } from './decide.js'
+import type { ProjectedEvent, Projection } from './define-projection.js'
+import type { LogSource } from './log-source.js'
+import {
+  type FailureCode,
+  type FailurePlace,
+  ProjectionStuckError,
+  ProjectionVersionOutdatedError,
+  partitionFailure,
+} from './projection-errors.js'
+import type { ProjectionMetrics } from './projection-metrics.js'
+import type { Checkpoint, Claim, PartitionFailure, ProjectionRow, ProjectionStore } from './projection-store.js'
+import { retryTransient } from './retry-transient.js'
+
+export interface RunnerOptions<E extends ProjectedEvent, Tx> {
+  readonly projection: Projection<E, Tx>
+  readonly effects: Effects<E, Tx>
+  readonly kafka: LogSource
+  readonly store: ProjectionStore<Tx>
+  readonly decode: (value: Buffer) => E | Promise<E>
+  readonly logger: Logger
+  readonly metrics: ProjectionMetrics
+  readonly clock: Clock
+  readonly groupId: string
+  readonly instance: string
+  readonly maxEventsPerTransaction: number
+  readonly maxHandlerAttempts: number
+  readonly concurrency: number
+  readonly controlIntervalMs: number
+  readonly stuckAfterMs: number
+  /** Told which versions each commit brought. */
+  readonly applied: (versions: ReadonlyMap<string, number>) => void
+  /** Told what the control loop read, several times a second. */
+  readonly seen: (row: ProjectionRow) => void
+}
+
+/** Runs one projection in this process: claims partitions, applies their records, obeys pause, resume and rebuild. */
+export interface ProjectionRunner {
+  start(): Promise<void>
+  close(): Promise<void>
+  /** Looks at once for what another process, or this one, asked for. */
+  look(): Promise<void>
+  /** Rejects unless this process makes progress. @throws ProjectionStuckError, ProjectionVersionOutdatedError */
+  checkProgress(): void
+  highWatermarks(): ReadonlyMap<number, number>
+  /** When this process last saw the partition without lag, milliseconds since the epoch. */
+  caughtUpAt(partition: number): number | undefined
+}
+
+interface HeldPartition extends Held {
+  failure?: PartitionFailure
+  highWatermark: number
+  /** When it last moved or had nothing to do. */
+  progressAt: number
+  caughtUpAt?: number
+  /** When it stopped or was lost. */
+  changedAt: number
+  /** First offset of a batch that began beyond our position, asked for once more. */
+  hole?: number
+}
+
+export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOptions<E, Tx>): ProjectionRunner {
+  const { projection, kafka, store, logger, metrics, clock, instance } = options
+  const { name, topic } = projection
+  const closing = new AbortController()
+  const held = new Map<number, HeldPartition>()
+  let paused = false
+  let outdatedBy: number | undefined
+  let joined = false
+  let controlLoop: Promise<void> | undefined
+  let offsetsReadAt = 0
+
+  const persist = <T>(work: () => Promise<T>) =>
+    retryTransient(work, { name, clock, logger, signal: closing.signal, isTransient: store.isTransient })
+
+  const applyOptions: ApplyOptions<E, Tx> = {
+    ...options,
+    name,
+    signal: closing.signal,
+    committed: (partition, decision) => onCommit(partition as HeldPartition, decision),
+  }
+
+  const consumer: KafkaConsumer = kafka.consumer({
+    groupId: `${options.groupId}.${name}`,
+    topic: topic.name,
+    concurrency: options.concurrency,
+    assigned: (partitions) => inTurn(() => assigned(partitions)),
+    batch,
+    revoked(partitions) {
+      for (const partition of partitions) held.delete(partition)
+      showState()
+    },
+  })
+
+  // Claims come from joins and from the control loop: one at a time, or the later epoch would belong to the earlier caller.
+  let turn: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = turn.then(work)
+    turn = mine.catch(() => {})
+    return mine
+  }
+
+  async function assigned(partitions: readonly number[]): Promise<Map<number, number>> {
+    const row = await persist(() => store.register(projection, topic.name))
+    if (row === undefined) return new Map()
+    paused = row.state === 'paused'
+    if (row.version > projection.version) {
+      retire(row.version)
+      return new Map()
+    }
+    held.clear()
+    await claim(partitions, { seek: false })
+    joined = true
+    showState()
+    return new Map(
+      [...held].map(
+        ([
+          partition,
+          {
+            claim: { position },
+          },
+        ]) => [partition, position],
+      ),
+    )
+  }
+
+  /** Takes the partitions over, and stops those whose position the log no longer has. */
+  async function claim(partitions: readonly number[], { seek }: { readonly seek: boolean }): Promise<void> {
+    const low = new Map((await kafka.offsets(topic.name)).map((one) => [one.partition, one.low]))
+    const startAt = new Map(partitions.map((partition) => [partition, low.get(partition) ?? 0]))
+    const claims = await persist(() => store.claim(name, instance, startAt))
+    // Read after the claim: the claim may have waited for a batch that went beyond what was the end before it.
+    const offsets = new Map((await kafka.offsets(topic.name)).map((one) => [one.partition, one]))
+    for (const one of claims ?? []) {
+      const at = clock.now()
+      const { low = 0, high = 0 } = offsets.get(one.partition) ?? {}
+      const partition: HeldPartition = {
+        claim: one,
+        state: 'running',
+        highWatermark: high,
+        progressAt: at,
+        changedAt: at,
+      }
+      held.set(one.partition, partition)
+      if (one.position < low || one.position > high) await stop(partition, ...positionLost(one, low, high))
+    }
+    const running = partitions
+      .flatMap((partition) => held.get(partition) ?? [])
+      .filter(({ state }) => state === 'running')
+    if (seek) for (const { claim: mine } of running) consumer.seek(mine.partition, mine.position)
+    if (paused) consumer.pause(running.map(numberOf))
+    else consumer.resume(running.map(numberOf))
+    logger.info(
+      { projection: name, partitions: claims?.map(({ partition }) => partition) },
+      'projection partitions claimed',
+    )
+  }
+
+  function positionLost(
+    { partition, position }: Claim,
+    low: number,
+    high: number,
+  ): [FailureCode, string, FailurePlace] {
+    const problem =
+      position < low
+        ? `Position ${position} is gone: the topic begins at ${low}, retention or deletion removed events that were not applied`
+        : `Position ${position} lies beyond the end ${high} of the topic: it was emptied or created anew`
+    const place = { topic: topic.name, partition, offset: position }
+    return [
+      'ERR_PROJECTION_POSITION_LOST',
+      `${problem}; rebuild the projection, or restore the topic and resume`,
+      place,
+    ]
+  }
+
+  async function batch(records: RecordBatch): Promise<void> {
+    const partition = held.get(records.partition)
+    if (partition === undefined || !works(partition)) return
+    partition.highWatermark = records.highWatermark
+    const { position } = partition.claim
+    const todo = records.records.filter(({ offset }) => offset >= position)
+    const first = todo[0]
+    if (first === undefined) return
+    // A batch that begins later than asked: offsets may really be missing (compaction), or something was passed over.
+    // Asking once more tells the two apart.
+    if (first.offset > position && partition.hole !== first.offset) {
+      partition.hole = first.offset
+      logger.warn(
+        { projection: name, partition: records.partition, position, offset: first.offset },
+        'projection asks again for a skipped stretch',
+      )
+      consumer.seek(records.partition, position)
+      return
+    }
+    const size = options.maxEventsPerTransaction
+    for (let from = 0; from < todo.length; from += size) {
+      if (records.isStale() || !works(partition)) return
+      const to = todo[from + size]?.offset ?? records.nextOffset
+      const outcome = await applyRecords(partition, records, todo.slice(from, from + size), to, applyOptions)
+      if (outcome.end !== 'applied') return onEnd(partition, outcome)
+      await records.heartbeat()
+    }
+  }
+
+  const works = (partition: HeldPartition) =>
+    partition.state === 'running' && !paused && outdatedBy === undefined && !closing.signal.aborted
+
+  function onCommit(partition: HeldPartition, { versions }: Decision): void {
+    partition.progressAt = clock.now()
+    showLag(partition)
+    options.applied(versions)
+  }
+
+  async function onEnd(partition: HeldPartition, outcome: Outcome): Promise<void> {
+    if (outcome.end === 'stopped') await stop(partition, outcome.code, outcome.problem, outcome.place)
+    if (outcome.end === 'fenced') partition.changedAt = clock.now()
+    showState()
+  }
+
+  /** Stops one partition, loudly; the others flow. The checkpoint keeps why, for other processes and the next start. */
+  async function stop(
+    partition: HeldPartition,
+    code: FailureCode,
+    problem: string,
+    place: FailurePlace,
+  ): Promise<void> {
+    const failure = partitionFailure(code, problem, place, new Date(clock.now()))
+    partition.state = 'stopping'
+    consumer.pause([place.partition])
+    logger.error({ projection: name, failure }, 'projection partition stopped')
+    await persist(() => store.fail(partition.claim, failure))
+    partition.failure = failure
+    partition.changedAt = clock.now()
+    partition.state = 'stopped'
+    showState()
+  }
+
+  async function control(): Promise<void> {
+    while (!closing.signal.aborted) {
+      await clock.wait(options.controlIntervalMs, closing.signal)
+      if (closing.signal.aborted) return
+      try {
+        await look()
+      } catch (error) {
+        if (!store.isTransient(error))
+          logger.warn({ projection: name, err: serializeError(error) }, 'projection control failed')
+      }
+    }
+  }
+
+  async function look(): Promise<void> {
+    const askedAt = clock.now()
+    const row = (await store.read([name]))[0]
+    if (row === undefined) return
+    options.seen(row)
+    if (row.version > projection.version) return retire(row.version)
+    await inTurn(() => obey(row, askedAt))
+    // The admin call is the dearer one: every fourth look is enough for lag and for noticing that nothing moves.
+    if (clock.now() - offsetsReadAt >= 4 * options.controlIntervalMs) await readHighWatermarks()
+  }
+
+  async function obey(row: ProjectionRow, askedAt: number): Promise<void> {
+    if ((row.state === 'paused') !== paused) {
+      paused = !paused
+      logger.info({ projection: name }, paused ? 'projection paused' : 'projection resumed')
+      const running = [...held.values()].filter(({ state }) => state === 'running')
+      if (paused) consumer.pause(running.map(numberOf))
+      else {
+        // A batch may have been cut by the pause: read on from the checkpoint, not from where the consumer got to.
+        for (const partition of running) consumer.seek(numberOf(partition), partition.claim.position)
+        consumer.resume(running.map(numberOf))
+      }
+    }
+    const checkpoints = new Map(row.checkpoints.map((checkpoint) => [checkpoint.partition, checkpoint]))
+    const again = [...held.values()].filter((partition) => {
+      const checkpoint = checkpoints.get(numberOf(partition))
+      return checkpoint !== undefined && askedAt > partition.changedAt && mustReclaim(partition, checkpoint)
+    })
+    if (again.length > 0) await claim(again.map(numberOf), { seek: true })
+    showState()
+  }
+
+  function mustReclaim(partition: HeldPartition, checkpoint: Checkpoint): boolean {
+    // A rebuild raised the epoch and left the partition to whoever reads it.
+    if (checkpoint.epoch !== partition.claim.epoch && checkpoint.claimedBy === null) return true
+    // Somebody resumed: the failure is gone from the checkpoint.
+    if (partition.state === 'stopped') return checkpoint.epoch === partition.claim.epoch && checkpoint.failure === null
+    // Taken over by another process: Kafka takes the partition from us too, in a moment. If it does not, the other died.
+    if (partition.state === 'running' && checkpoint.epoch > partition.claim.epoch) {
+      partition.state = 'lost'
+      partition.changedAt = clock.now()
+    }
+    const lostForMs = partition.state === 'lost' ? clock.now() - partition.changedAt : 0
+    return lostForMs > TAKEN_OVER_MS && consumer.assignment().includes(numberOf(partition))
+  }
+
+  async function readHighWatermarks(): Promise<void> {
+    offsetsReadAt = clock.now()
+    for (const { partition, high } of await kafka.offsets(topic.name)) {
+      const mine = held.get(partition)
+      if (mine === undefined) continue
+      mine.highWatermark = Math.max(mine.highWatermark, high)
+      showLag(mine)
+    }
+  }
+
+  /** A newer version of this projection took over: this process must write nothing more. */
+  function retire(version: number): void {
+    if (outdatedBy === undefined)
+      logger.error({ projection: name, version: projection.version, registered: version }, 'projection outdated')
+    outdatedBy = version
+    consumer.pause([...held.keys()])
+  }
+
+  function showLag(partition: HeldPartition): void {
+    const lag = Math.max(0, partition.highWatermark - partition.claim.position)
+    if (lag === 0 || paused) partition.progressAt = clock.now()
+    if (lag === 0) partition.caughtUpAt = clock.now()
+    metrics.lagRecords.set({ projection: name, partition: String(numberOf(partition)) }, lag)
+  }
+
+  function showState(): void {
+    const stopped = [...held.values()].filter(({ state }) => state === 'stopped' || state === 'stopping').length
+    metrics.stopped.set({ projection: name }, stopped)
+    metrics.paused.set({ projection: name }, paused ? 1 : 0)
+  }
+
+  return {
+    async start() {
+      showState()
+      await consumer.start()
+      controlLoop = control()
+    },
+    async close() {
+      closing.abort()
+      await consumer.close()
+      await controlLoop
+    },
+    look,
+    checkProgress() {
+      if (outdatedBy !== undefined) throw new ProjectionVersionOutdatedError(name, projection.version, outdatedBy)
+      if (!joined) throw new ProjectionStuckError(name, 'it has not joined its consumer group yet')
+      for (const partition of held.values()) {
+        if (partition.failure !== undefined) {
+          throw new ProjectionStuckError(
+            name,
+            `partition ${numberOf(partition)} has stopped: ${partition.failure.message}`,
+            {
+              ...partition.failure,
+            },
+          )
+        }
+        const lag = partition.highWatermark - partition.claim.position
+        const stillMs = clock.now() - partition.progressAt
+        if (lag > 0 && !paused && stillMs > options.stuckAfterMs) {
+          throw new ProjectionStuckError(
+            name,
+            `partition ${numberOf(partition)} is ${lag} records behind and has not moved for ${stillMs} ms`,
+          )
+        }
+      }
+    },
+    highWatermarks: () => new Map([...held].map(([partition, { highWatermark }]) => [partition, highWatermark])),
+    caughtUpAt: (partition) => held.get(partition)?.caughtUpAt,
+  }
+}
+
+const TAKEN_OVER_MS = 10_000
+
+const numberOf = ({ claim }: Held) => claim.partition

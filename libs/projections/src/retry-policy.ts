@@ -1,0 +1,23 @@
+import { isRetryable } from '@rollcall/errors'
+
+export interface RetryRules {
+  /** Recognizes a database that is away or lost a race: tried again for ever, because every event would fail alike. */
+  isTransient(error: unknown): boolean
+  /** Tries of anything else that says it is retryable. */
+  readonly maxAttempts: number
+}
+
+/** How long to wait before the next try, in milliseconds; undefined when the failure is for good. */
+export function nextWaitMs(
+  error: unknown,
+  attempt: number,
+  { isTransient, maxAttempts }: RetryRules,
+  random: () => number = Math.random,
+): number | undefined {
+  if (!isTransient(error) && !(isRetryable(error) && attempt < maxAttempts)) return undefined
+  // Full jitter: processes that lost the same database do not come back in step.
+  return Math.ceil(Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 20)) * (0.5 + random() / 2))
+}
+
+const FIRST_WAIT_MS = 25
+const MAX_WAIT_MS = 5_000

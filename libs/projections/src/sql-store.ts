@@ -1,0 +1,248 @@
+import type { Pool, Sql } from '@rollcall/database'
+import type {
+  Checkpoint,
+  Claim,
+  PartitionFailure,
+  ProjectionKey,
+  ProjectionRow,
+  ProjectionState,
+  ProjectionStore,
+  RebuildProgress,
+  StoreTransaction,
+} from './projection-store.js'
+import { versionTable } from './version-table.js'
+
+/** How a store reaches Postgres: what differs between pg and Prisma. */
+export interface StoreConnection<Tx> {
+  readonly sql: Sql
+  transaction<R>(work: (tx: Tx, sql: Sql) => Promise<R>): Promise<R>
+  isTransient(error: unknown): boolean
+  readonly pool?: Pool
+}
+
+/** The store over the tables of the Postgres schema `projections`. */
+export function sqlStore<Tx>(connection: StoreConnection<Tx>): ProjectionStore<Tx> {
+  const { sql } = connection
+  return {
+    register: (projection, topic) => register(connection, projection, topic),
+    claim: (name, owner, startAt) => claim(sql, name, owner, startAt),
+    transaction: (work) => connection.transaction((tx, inside) => work(storeTransaction(tx, inside))),
+    fail: (claimed, failure) => fail(sql, claimed, failure),
+    read: (names) => readProjections(sql, names),
+    knownVersion: (name, userId) => knownVersion(sql, name, userId),
+    setState: (name, state) => setState(sql, name, state),
+    setRebuild: (name, progress) => setRebuild(sql, name, progress),
+    isTransient: connection.isTransient,
+    ...(connection.pool === undefined ? {} : { pool: connection.pool }),
+  }
+}
+
+function storeTransaction<Tx>(tx: Tx, sql: Sql): StoreTransaction<Tx> {
+  return {
+    tx,
+    sql,
+    advance: (claimed, to, recordAt, userIds) => advance(sql, claimed, to, recordAt, userIds),
+    shorten: (claimed, to) => shorten(sql, claimed, to),
+    recordVersions: (name, versions) => recordVersions(sql, name, versions),
+    rewind: (projection, startAt, progress) => rewind(sql, projection, startAt, progress),
+  }
+}
+
+async function register<Tx>(connection: StoreConnection<Tx>, { name, version }: ProjectionKey, topic: string) {
+  const there = (await readProjections(connection.sql, [name]))[0]
+  if (there !== undefined) return there
+  await connection.transaction(async (_, sql) => {
+    // Two processes starting at once: CREATE TABLE IF NOT EXISTS alone can still fail on the catalog's unique index.
+    await sql.query("SELECT pg_advisory_xact_lock(hashtext('rollcall.projections.register'))::text")
+    await sql.query(
+      'INSERT INTO projections.projection (name, version, topic) VALUES ($1, $2::int, $3) ON CONFLICT (name) DO NOTHING',
+      [name, version, topic],
+    )
+    await sql.query(
+      `CREATE TABLE IF NOT EXISTS ${versionTable(name)} PARTITION OF projections.applied_version FOR VALUES IN ('${name}') WITH (fillfactor = 80)`,
+    )
+  })
+  const row = (await readProjections(connection.sql, [name]))[0]
+  if (row === undefined) throw new Error(`projection ${name} was removed while it was registered`)
+  return row
+}
+
+async function claim(sql: Sql, name: string, owner: string, startAt: ReadonlyMap<number, number>): Promise<Claim[]> {
+  // Waits for a batch in flight (it holds the row), then reads the position that batch left.
+  const { rows } = await sql.query<{ partition: number; position: number; epoch: number }>(
+    `INSERT INTO projections.checkpoint AS c (projection, partition, position, epoch, claimed_by, claimed_at)
+     SELECT $1::text, partition, start, 1, $4::text, now()
+     FROM unnest($2::int[], $3::bigint[]) AS mine (partition, start) ORDER BY partition
+     ON CONFLICT (projection, partition) DO UPDATE
+     SET epoch = c.epoch + 1, claimed_by = excluded.claimed_by, claimed_at = excluded.claimed_at, failure = NULL
+     RETURNING c.partition, c.position, c.epoch`,
+    [name, [...startAt.keys()], [...startAt.values()], owner],
+  )
+  return rows.map((row) => ({
+    name,
+    owner,
+    partition: Number(row.partition),
+    position: Number(row.position),
+    epoch: Number(row.epoch),
+  }))
+}
+
+async function advance(sql: Sql, claimed: Claim, to: number, recordAt: Date | undefined, userIds: readonly string[]) {
+  // One statement, one snapshot: when the compare-and-set succeeds nobody else has written these versions since.
+  const { rows } = await sql.query<{ key: string | null; version: number }>({
+    name: `projections_advance_${claimed.name}`,
+    text: `WITH mine AS (
+       UPDATE projections.checkpoint SET position = $5::bigint, record_at = coalesce($6::timestamptz, record_at)
+       WHERE projection = $1 AND partition = $2::int AND epoch = $3::bigint AND position = $4::bigint RETURNING 1
+     )
+     SELECT NULL::text AS key, count(*) AS version FROM mine
+     UNION ALL
+     SELECT key::text, version FROM ${versionTable(claimed.name)} WHERE projection = $1 AND key = ANY ($7::uuid[])`,
+    values: [claimed.name, claimed.partition, claimed.epoch, claimed.position, to, recordAt ?? null, userIds],
+  })
+  const known = new Map<string, number>()
+  let mine = false
+  for (const { key, version } of rows) {
+    if (key === null) mine = Number(version) === 1
+    else known.set(key, Number(version))
+  }
+  return mine ? known : undefined
+}
+
+async function shorten(sql: Sql, claimed: Claim, to: number): Promise<void> {
+  await sql.query(
+    'UPDATE projections.checkpoint SET position = $4::bigint WHERE projection = $1 AND partition = $2::int AND epoch = $3::bigint',
+    [claimed.name, claimed.partition, claimed.epoch, to],
+  )
+}
+
+async function recordVersions(sql: Sql, name: string, versions: ReadonlyMap<string, number>): Promise<void> {
+  if (versions.size === 0) return
+  await sql.query({
+    name: `projections_versions_${name}`,
+    text: `INSERT INTO ${versionTable(name)} (projection, key, version)
+      SELECT $1::text, key, version FROM unnest($2::uuid[], $3::bigint[]) AS seen (key, version)
+      ON CONFLICT (projection, key) DO UPDATE SET version = excluded.version`,
+    values: [name, [...versions.keys()], [...versions.values()]],
+  })
+}
+
+async function rewind(
+  sql: Sql,
+  { name, version }: ProjectionKey,
+  startAt: ReadonlyMap<number, number>,
+  progress: RebuildProgress,
+): Promise<void> {
+  // The table first, the checkpoint rows after it: a runner that waits for a checkpoint row already holds a lock on the
+  // version table, so the other order deadlocks.
+  await sql.query(`LOCK TABLE ${versionTable(name)} IN ACCESS EXCLUSIVE MODE`)
+  await sql.query(
+    `INSERT INTO projections.checkpoint AS c (projection, partition, position, epoch)
+     SELECT $1::text, partition, start, 1 FROM unnest($2::int[], $3::bigint[]) AS all_of (partition, start) ORDER BY partition
+     ON CONFLICT (projection, partition) DO UPDATE
+     SET position = excluded.position, epoch = c.epoch + 1, claimed_by = NULL, claimed_at = NULL, record_at = NULL, failure = NULL`,
+    [name, [...startAt.keys()], [...startAt.values()]],
+  )
+  await sql.query(`TRUNCATE ${versionTable(name)}`)
+  await sql.query(
+    `UPDATE projections.projection SET state = 'rebuilding', version = $2::int, rebuild = $3::jsonb, rebuild_updated_at = now()
+     WHERE name = $1`,
+    [name, version, JSON.stringify(progress)],
+  )
+}
+
+async function fail(sql: Sql, claimed: Claim, failure: PartitionFailure): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    `UPDATE projections.checkpoint SET failure = $4::jsonb
+     WHERE projection = $1 AND partition = $2::int AND epoch = $3::bigint`,
+    [claimed.name, claimed.partition, claimed.epoch, JSON.stringify(failure)],
+  )
+  return rowCount === 1
+}
+
+interface JoinedRow extends CheckpointRow {
+  name: string
+  version: number
+  topic: string
+  state: ProjectionState
+  rebuild: RebuildProgress | null
+  rebuild_age_ms: number | null
+}
+
+interface CheckpointRow {
+  partition: number | null
+  position: number
+  epoch: number
+  claimed_by: string | null
+  claimed_at: Date | null
+  record_at: Date | null
+  failure: PartitionFailure | null
+}
+
+async function readProjections(sql: Sql, names: readonly string[]): Promise<ProjectionRow[]> {
+  const { rows } = await sql.query<JoinedRow>({
+    name: 'projections_read',
+    text: `SELECT p.name, p.version, p.topic, p.state, p.rebuild,
+        (extract(epoch FROM now() - p.rebuild_updated_at) * 1000)::float8 AS rebuild_age_ms,
+        c.partition, c.position, c.epoch, c.claimed_by, c.claimed_at, c.record_at, c.failure
+      FROM projections.projection p LEFT JOIN projections.checkpoint c ON c.projection = p.name
+      WHERE p.name = ANY ($1::text[]) ORDER BY p.name, c.partition`,
+    values: [names],
+  })
+  const found = new Map<string, ProjectionRow & { checkpoints: Checkpoint[] }>()
+  for (const row of rows) {
+    let projection = found.get(row.name)
+    if (projection === undefined) {
+      const { name, topic, state, rebuild } = row
+      const rebuildAgeMs = row.rebuild_age_ms === null ? null : Number(row.rebuild_age_ms)
+      projection = { name, version: Number(row.version), topic, state, rebuild, rebuildAgeMs, checkpoints: [] }
+      found.set(name, projection)
+    }
+    if (row.partition !== null) projection.checkpoints.push(checkpointOf(row, row.partition))
+  }
+  return [...found.values()]
+}
+
+function checkpointOf(row: CheckpointRow, partition: number): Checkpoint {
+  return {
+    partition: Number(partition),
+    position: Number(row.position),
+    epoch: Number(row.epoch),
+    claimedBy: row.claimed_by,
+    claimedAt: row.claimed_at,
+    recordAt: row.record_at,
+    failure: row.failure,
+  }
+}
+
+async function knownVersion(sql: Sql, name: string, userId: string): Promise<number> {
+  const { rows } = await sql.query<{ version: number }>({
+    name: `projections_known_${name}`,
+    text: `SELECT version FROM ${versionTable(name)} WHERE projection = $1 AND key = $2::uuid`,
+    values: [name, userId],
+  })
+  return Number(rows[0]?.version ?? 0)
+}
+
+async function setState(sql: Sql, name: string, state: 'running' | 'paused'): Promise<void> {
+  await sql.query(
+    `WITH cleared AS (
+       UPDATE projections.checkpoint SET failure = NULL
+       WHERE projection = $1 AND failure IS NOT NULL AND $2::text = 'running'
+     )
+     UPDATE projections.projection SET state =
+       CASE WHEN $2::text = 'running' AND rebuild ->> 'phase' NOT IN ('done', 'failed') THEN 'rebuilding' ELSE $2::text END
+     WHERE name = $1`,
+    [name, state],
+  )
+}
+
+async function setRebuild(sql: Sql, name: string, progress: RebuildProgress): Promise<void> {
+  const ended = progress.phase === 'done' || progress.phase === 'failed'
+  await sql.query(
+    `UPDATE projections.projection SET rebuild = $2::jsonb, rebuild_updated_at = now(),
+       state = CASE WHEN state = 'paused' THEN state WHEN $3::boolean THEN 'running' ELSE 'rebuilding' END
+     WHERE name = $1`,
+    [name, JSON.stringify(progress), ended],
+  )
+}

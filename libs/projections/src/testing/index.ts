@@ -1,0 +1,8 @@
+export {
+  type Expectation,
+  noRow,
+  type ProjectionTest,
+  type ProjectionTestOptions,
+  projectionTest,
+  row,
+} from './projection-test.js'
