@@ -12,5 +12,6 @@ export {
   RequestInvalidError,
 } from './http-errors.js'
 export { type Problem, type ProblemError, problemSchema } from './problem.js'
+export { runMain } from './run-main.js'
 export { type ServeOptions, serve } from './serve.js'
 export { type UntilAvailableOptions, untilAvailable } from './until-available.js'

@@ -2,14 +2,14 @@
 import { createPool, ensureDatabase, isTransientDatabaseError, migrate } from '@rollcall/database'
 import { isRetryable } from '@rollcall/errors'
 import { createCodec, userLifecycle } from '@rollcall/events'
-import { serve, untilAvailable } from '@rollcall/http'
+import { runMain, serve, untilAvailable } from '@rollcall/http'
 import { createLogger, createMetrics, startTracing } from '@rollcall/observability'
 import { createWakeUp } from '@rollcall/outbox'
 import { loadRegistryConfig } from './config.js'
 import { forgetAnswers } from './idempotency/forget-answers.js'
 import { createRegistryApp } from './registry-app.js'
 import { registryMigrations } from './registry-migrations.js'
-import { runMain } from './run-main.js'
+
 import { refuseUntilStarted } from './starting.js'
 
 const FORGET_EVERY_MS = 600_000

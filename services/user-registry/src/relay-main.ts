@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 import { createPool, ensureDatabase, isTransientDatabaseError, migrate } from '@rollcall/database'
 import { isRetryable } from '@rollcall/errors'
-import { createApp, serve, untilAvailable } from '@rollcall/http'
+import { createApp, runMain, serve, untilAvailable } from '@rollcall/http'
 import { createKafka } from '@rollcall/kafka'
 import { createLogger, createMetrics, startTracing } from '@rollcall/observability'
 import { createRelay, relayHealthy, relayStatus } from '@rollcall/outbox'
 import { loadRelayConfig } from './config.js'
 import { registryMigrations } from './registry-migrations.js'
-import { runMain } from './run-main.js'
+
 import { VERSION } from './version.js'
 
 await runMain(async () => {
