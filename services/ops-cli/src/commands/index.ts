@@ -1,12 +1,32 @@
 import type { Command } from 'commander'
 import type { Act } from '../command-context.js'
+import { projectionsListCommand } from './projections-list.js'
+import { projectionsPauseCommand } from './projections-pause.js'
+import { projectionsRebuildCommand } from './projections-rebuild.js'
+import { projectionsResumeCommand } from './projections-resume.js'
+import { schemasRegisterCommand } from './schemas-register.js'
+import { statusCommand } from './status.js'
+import { topicsApplyCommand } from './topics-apply.js'
+import { topicsCheckCommand } from './topics-check.js'
+import { topicsTailCommand } from './topics-tail.js'
+import { usersCompareCommand } from './users-compare.js'
 import { usersGenerateCommand } from './users-generate.js'
 import { usersImportCommand } from './users-import.js'
 
 /** Every command in the order help shows them. A noun's description stands with its first command. */
 export const COMMANDS: readonly CommandEntry[] = [
+  { command: statusCommand },
   { noun: 'users', about: 'import, invent and compare users', command: usersImportCommand },
   { noun: 'users', command: usersGenerateCommand },
+  { noun: 'users', command: usersCompareCommand },
+  { noun: 'projections', about: 'read models: state, pause, rebuild', command: projectionsListCommand },
+  { noun: 'projections', command: projectionsRebuildCommand },
+  { noun: 'projections', command: projectionsPauseCommand },
+  { noun: 'projections', command: projectionsResumeCommand },
+  { noun: 'topics', about: 'create, check and read topics', command: topicsApplyCommand },
+  { noun: 'topics', command: topicsCheckCommand },
+  { noun: 'topics', command: topicsTailCommand },
+  { noun: 'schemas', about: 'the contracts of the events', command: schemasRegisterCommand },
 ]
 
 interface CommandEntry {

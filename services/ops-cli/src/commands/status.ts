@@ -1,0 +1,205 @@
+import { toErrorFacts } from '@rollcall/errors'
+import { createCodec, userLifecycle } from '@rollcall/events'
+import { Command } from 'commander'
+import { z } from 'zod'
+import { type Act, type CommandContext, clientOf, type HttpService, type Outcome } from '../command-context.js'
+import { address, ENDPOINT_NAMES } from '../endpoints.js'
+import { withKafka } from '../kafka-of.js'
+import { type ProjectionStatus, readProjections, stoppedOf } from '../projection-status.js'
+import { columns, grouped, type Terminal } from '../terminal.js'
+
+/** `rollcall status` */
+export const statusCommand = (act: Act): Command =>
+  new Command('status')
+    .summary('is everything there, and does everything move?')
+    .description(
+      'Asks every service, the relay, the projections, Kafka and the schema registry, and says what is wrong.',
+    )
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 all is well, 1 something is wrong, 2 wrong usage.
+
+Examples:
+  rollcall status
+  rollcall status --json | jq .problems`,
+    )
+    .action(act(showStatus))
+
+const outboxStatus = z.object({
+  process: z.object({ instance: z.string(), role: z.string(), epoch: z.number() }),
+  outbox: z.object({
+    owner: z.string().nullable(),
+    active: z.boolean(),
+    epoch: z.number(),
+    backLog: z.boolean(),
+    shipped: z.number(),
+    waiting: z.number(),
+    oldestWaitingMs: z.number(),
+    oldestWriter: z.object({ pid: z.number(), ageMs: z.number(), application: z.string() }).nullable(),
+  }),
+})
+
+type OutboxStatus = z.output<typeof outboxStatus>['outbox']
+
+interface ServiceState {
+  readonly name: string
+  readonly address: string | null
+  readonly state: 'ready' | 'not ready' | 'down'
+  readonly why?: string
+}
+
+async function showStatus(context: CommandContext): Promise<Outcome> {
+  const { terminal } = context
+  const [registry, relay, directory, kafka, schemas, outbox, projections] = await Promise.all([
+    serviceState(context, 'registry'),
+    serviceState(context, 'relay'),
+    serviceState(context, 'directory'),
+    probe(context, 'kafka', () => withKafka(context, (client) => client.ping())),
+    probe(context, 'schemaRegistry', () =>
+      createCodec(userLifecycle, { schemaRegistryUrl: address(context.endpoints, 'schemaRegistry') }).ready(),
+    ),
+    attempt(() => clientOf(context, 'relay').get('/status', outboxStatus)),
+    attempt(() => readProjections(clientOf(context, 'directory'))),
+  ])
+  const services = [registry, relay, directory, kafka, schemas]
+  const problems = [
+    ...services.filter(({ state }) => state !== 'ready').map(({ name, state, why }) => `${name} is ${state}: ${why}`),
+    ...(outbox === undefined ? [] : outboxProblems(outbox.outbox)),
+    ...(projections ?? []).flatMap(projectionProblems),
+  ]
+  await terminal.result(
+    { ok: problems.length === 0, services, outbox: outbox?.outbox ?? null, projections: projections ?? null, problems },
+    () => render(terminal, services, outbox?.outbox, projections, problems),
+  )
+  return problems.length === 0 ? 'done' : 'wrong'
+}
+
+const ready = z.object({
+  status: z.string(),
+  checks: z.record(z.string(), z.object({ status: z.string(), reason: z.string().optional() })),
+})
+
+async function serviceState(context: CommandContext, name: HttpService): Promise<ServiceState> {
+  const { spoken } = ENDPOINT_NAMES[name]
+  try {
+    const client = clientOf(context, name)
+    const answer = await client.request('/health/ready', { expect: [503], timeoutMs: 5_000 })
+    if (answer.ok) return { name: spoken, address: client.url, state: 'ready' }
+    const { checks } = ready.parse(await answer.json())
+    const why = Object.entries(checks).flatMap(([check, { reason }]) =>
+      reason === undefined ? [] : `${check}: ${reason}`,
+    )
+    return { name: spoken, address: client.url, state: 'not ready', why: why.join('; ') }
+  } catch (error) {
+    return { name: spoken, address: context.endpoints[name] ?? null, state: 'down', why: toErrorFacts(error).message }
+  }
+}
+
+async function probe(
+  context: CommandContext,
+  name: 'kafka' | 'schemaRegistry',
+  work: () => Promise<unknown>,
+): Promise<ServiceState> {
+  const { spoken } = ENDPOINT_NAMES[name]
+  const where = context.endpoints[name] ?? null
+  try {
+    await work()
+    return { name: spoken, address: where, state: 'ready' }
+  } catch (error) {
+    return { name: spoken, address: where, state: 'down', why: toErrorFacts(error).message }
+  }
+}
+
+/** What cannot be asked is told by the state of its service already. */
+async function attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch {
+    return undefined
+  }
+}
+
+const SLOW_MS = 10_000
+
+function outboxProblems({ active, waiting, oldestWaitingMs, oldestWriter }: OutboxStatus): string[] {
+  const problems: string[] = []
+  if (!active) problems.push('no relay holds the lead; events wait in the outbox')
+  if (oldestWaitingMs > SLOW_MS)
+    problems.push(
+      `${grouped(waiting)} events wait in the outbox, the oldest for ${Math.round(oldestWaitingMs / 1_000)} s`,
+    )
+  if (oldestWriter !== null && oldestWriter.ageMs > 60_000) {
+    problems.push(
+      `a writing transaction is open since ${Math.round(oldestWriter.ageMs / 1_000)} s (pid ${oldestWriter.pid}, ${oldestWriter.application})`,
+    )
+  }
+  return problems
+}
+
+function projectionProblems(projection: ProjectionStatus): string[] {
+  const { name, state, lagSeconds, lagRecords } = projection
+  return [
+    ...stoppedOf(projection).map(
+      ({ partition, failure }) =>
+        `projection ${name} partition ${partition} has stopped: ${failure?.code ?? ''} ${failure?.message ?? ''}`,
+    ),
+    ...(state === 'paused' ? [`projection ${name} is paused`] : []),
+    ...(state === 'running' && lagSeconds > SLOW_MS / 1_000
+      ? [`projection ${name} is ${grouped(lagRecords)} events and ${Math.round(lagSeconds)} s behind`]
+      : []),
+  ]
+}
+
+function render(
+  { paint }: Terminal,
+  services: readonly ServiceState[],
+  outbox: OutboxStatus | undefined,
+  projections: readonly ProjectionStatus[] | undefined,
+  problems: readonly string[],
+): string {
+  const state = (text: ServiceState['state']) => (text === 'ready' ? paint.green(text) : paint.red(text))
+  return [
+    columns(
+      ['SERVICE', 'STATE', 'ADDRESS'],
+      services.map((one) => [one.name, state(one.state), one.address ?? '-']),
+      paint,
+    ),
+    ...(outbox === undefined
+      ? []
+      : [
+          '',
+          columns(
+            ['RELAY', 'EPOCH', 'SHIPPED', 'WAITING', 'OLDEST'],
+            [
+              [
+                outbox.active ? (outbox.owner ?? '-') : 'none',
+                outbox.epoch,
+                grouped(outbox.shipped),
+                grouped(outbox.waiting),
+                `${(outbox.oldestWaitingMs / 1_000).toFixed(1)} s`,
+              ],
+            ],
+            paint,
+          ),
+        ]),
+    ...(projections === undefined
+      ? []
+      : [
+          '',
+          columns(
+            ['PROJECTION', 'STATE', 'LAG', 'SECONDS', 'STOPPED'],
+            projections.map((one) => [
+              one.name,
+              one.state,
+              grouped(one.lagRecords),
+              one.lagSeconds.toFixed(1),
+              stoppedOf(one).length,
+            ]),
+            paint,
+          ),
+        ]),
+    '',
+    ...(problems.length === 0 ? [paint.green('All is well.')] : problems.map((problem) => paint.red(`! ${problem}`))),
+  ].join('\n')
+}
