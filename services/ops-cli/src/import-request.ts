@@ -4,11 +4,16 @@ import { linesOfBody } from './lines-of-body.js'
 import { problemOf } from './service-client.js'
 
 /** What the registry says about one line. */
-export type ImportAnswer = z.output<typeof importAnswer>
+export type ImportAnswer =
+  | { readonly line: number; readonly outcome: 'created' | 'unchanged' }
+  | { readonly line: number; readonly outcome: 'failed'; readonly code: string; readonly detail: string }
 
-const importAnswer = z.discriminatedUnion('outcome', [
-  z.object({ line: z.number().int(), outcome: z.enum(['created', 'unchanged']) }),
-  z.object({ line: z.number().int(), outcome: z.literal('failed'), code: z.string(), detail: z.string().optional() }),
+/** A line of the registry's answer: about one line sent, or its last word about the whole request. */
+const answerLine = z.union([
+  z.object({ line: z.int(), status: z.enum(['created', 'unchanged']) }),
+  z.object({ line: z.int(), status: z.literal('failed'), error: z.object({ code: z.string(), detail: z.string() }) }),
+  z.object({ summary: z.object({ nextLine: z.int() }) }),
+  z.object({ aborted: z.object({ code: z.string(), detail: z.string(), nextLine: z.int() }) }),
 ])
 
 export interface ImportRequest {
@@ -51,7 +56,13 @@ export async function* sendImport(registryUrl: string, request: ImportRequest): 
     }
     for await (const line of linesOfBody(response.body ?? new ReadableStream())) {
       timer.refresh()
-      yield parseAnswer(line)
+      const answer = parseAnswer(line)
+      if ('summary' in answer) continue
+      // The registry stopped in the middle, and says so because the status was sent long before.
+      if ('aborted' in answer) throw new ServiceRefusedError(SERVICE, `POST ${PATH}`, 503, answer.aborted)
+      yield answer.status === 'failed'
+        ? { line: answer.line, outcome: 'failed', ...answer.error }
+        : { line: answer.line, outcome: answer.status }
     }
   } catch (cause) {
     if (cause instanceof ServiceRefusedError || cause instanceof ServiceAnswerUnknownError) throw cause
@@ -64,10 +75,16 @@ export async function* sendImport(registryUrl: string, request: ImportRequest): 
 const SERVICE = 'user registry'
 const PATH = '/v1/users/import'
 
-function parseAnswer(line: string): ImportAnswer {
+function parseAnswer(line: string): z.output<typeof answerLine> {
   try {
-    return importAnswer.parse(JSON.parse(line))
+    return answerLine.parse(JSON.parse(line))
   } catch (cause) {
-    throw new ServiceAnswerUnknownError(SERVICE, `POST ${PATH}`, `${JSON.stringify(line.slice(0, 200))}`, cause)
+    // Not the line itself: it may quote what was sent.
+    throw new ServiceAnswerUnknownError(
+      SERVICE,
+      `POST ${PATH}`,
+      'a line of the answer is none of the known kinds',
+      cause,
+    )
   }
 }
