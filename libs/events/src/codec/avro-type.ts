@@ -51,7 +51,7 @@ class PlainRecordType extends avsc.types.RecordType {
   }
 }
 
-// Measured on our events, where most strings are short and ASCII: 4.5 us an event without this, XX with it.
+// Most strings of our events are short and ASCII: their bytes are written as they are counted, instead of in two passes.
 class ShortStringType extends avsc.types.StringType {
   _write(tap: Tap, text: unknown): void {
     if (typeof text !== 'string') throw new TypeError('not a string')

@@ -1,3 +1,5 @@
+export { checkSchemas, type SchemaProblem, sameShape } from './check-schemas.js'
+export { freezeSchemas } from './freeze-schemas.js'
 export { type GeneratedFile, generateTypes } from './generate-types.js'
 export { inline } from './inline.js'
 export { type EventSource, type FrozenSchema, loadSchemas, type Schemas, type TopicSource } from './load-schemas.js'

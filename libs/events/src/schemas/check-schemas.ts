@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { AvroRecord, AvroSchema } from '../avro-schema.js'
+import { avroType } from '../codec/avro-type.js'
+import { generateTypes } from './generate-types.js'
+import type { EventSource, Schemas } from './load-schemas.js'
+
+/** One thing wrong with the contracts: where, and what to do. */
+export interface SchemaProblem {
+  readonly rule: 'classified' | 'compatible' | 'frozen' | 'generated'
+  readonly file: string
+  readonly problem: string
+}
+
+/** The folder of generated types in this package's sources. */
+export const GENERATED_DIRECTORY = fileURLToPath(new URL('../../src/generated', import.meta.url))
+
+const CLASSES = new Set(['none', 'pseudonym', 'pii', 'special'])
+
+/**
+ * Checks the contracts: every field classified; every event compatible with every version ever registered, both ways
+ * (FULL_TRANSITIVE: a replay reads the oldest record, an old consumer the newest); the current form frozen; the
+ * generated types up to date.
+ *
+ * @returns every problem; none when all is well.
+ */
+export function checkSchemas(schemas: Schemas, generatedDirectory = GENERATED_DIRECTORY): SchemaProblem[] {
+  return [
+    ...unclassified(schemas),
+    ...schemas.events.flatMap((event) => [...incompatible(event), ...unfrozen(event)]),
+    ...outdated(schemas, generatedDirectory),
+  ]
+}
+
+function unclassified({ sources }: Schemas): SchemaProblem[] {
+  return [...sources].flatMap(([file, source]) => {
+    const named = [
+      ...(source.type === 'record' ? source.fields.map((field) => ({ what: `field ${field.name}`, of: field })) : []),
+      { what: `type ${source.name}`, of: source },
+    ]
+    return named.flatMap(({ what, of }): SchemaProblem[] => {
+      const found = of['rollcall.class']
+      if (found !== undefined && CLASSES.has(found)) return []
+      const problem = `${what} has ${found === undefined ? 'no "rollcall.class"' : `the unknown class ${JSON.stringify(found)}`}; say none, pseudonym, pii or special`
+      return [{ rule: 'classified', file, problem }]
+    })
+  })
+}
+
+function incompatible({ schema, frozen, file }: EventSource): SchemaProblem[] {
+  const current = avroType(schema)
+  return frozen.flatMap((old): SchemaProblem[] => {
+    const before = avroType(old.schema)
+    const broken = (problem: string): SchemaProblem => ({ rule: 'compatible', file, problem })
+    const backward = resolves(current, before)
+    const forward = resolves(before, current)
+    return [
+      ...(backward === undefined
+        ? []
+        : [
+            broken(
+              `cannot read records written as version ${old.version}: ${backward}. Give new fields a default; never change the type of an old one`,
+            ),
+          ]),
+      ...(forward === undefined
+        ? []
+        : [
+            broken(
+              `readers of version ${old.version} cannot read it: ${forward}. Only fields with a default may go; never change the type of one`,
+            ),
+          ]),
+    ]
+  })
+}
+
+type Type = ReturnType<typeof avroType>
+
+function resolves(reader: Type, writer: Type): string | undefined {
+  try {
+    reader.createResolver(writer)
+    return undefined
+  } catch (error) {
+    return (error as Error).message.split('\n')[0]
+  }
+}
+
+function unfrozen({ name, schema, frozen, file }: EventSource): SchemaProblem[] {
+  const newest = frozen.at(-1)
+  if (newest !== undefined && sameShape(newest.schema, schema)) return []
+  return [
+    {
+      rule: 'frozen',
+      file,
+      problem: `its present form is no registered version of ${name}; once it is final, \`npm run freeze -w libs/events\` writes version ${(newest?.version ?? 0) + 1}`,
+    },
+  ]
+}
+
+/** True when a registry would give both one id: documentation aside they are the same text. */
+export function sameShape(one: AvroRecord, other: AvroRecord): boolean {
+  return JSON.stringify(withoutDocs(one)) === JSON.stringify(withoutDocs(other))
+}
+
+function withoutDocs(schema: AvroSchema): unknown {
+  if (typeof schema === 'string') return schema
+  if (Array.isArray(schema)) return schema.map((one: AvroSchema) => withoutDocs(one))
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter(([key]) => key !== 'doc')
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]) => [
+        key,
+        typeof value === 'object' && value !== null ? withoutDocs(value as AvroSchema) : value,
+      ]),
+  )
+}
+
+function outdated(schemas: Schemas, directory: string): SchemaProblem[] {
+  return generateTypes(schemas).flatMap(({ name, text }): SchemaProblem[] =>
+    readIfThere(join(directory, name)) === text
+      ? []
+      : [
+          {
+            rule: 'generated',
+            file: `libs/events/src/generated/${name}`,
+            problem: 'is not what the schemas say; run `npm run generate -w libs/events`',
+          },
+        ],
+  )
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
