@@ -70,6 +70,9 @@ export async function startPostgres({
     synchronous_commit: 'on',
     timezone: 'UTC',
     log_timezone: 'UTC',
+    // The DETAIL of a unique violation quotes the values; personal data has no place in a log.
+    log_error_verbosity: 'terse',
+    log_min_error_statement: 'panic',
     ...settings,
   }
   const server = manageProcess({

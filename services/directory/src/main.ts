@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { createPool, ensureDatabase, isTransientDatabaseError, migrate, prismaAdapter } from '@rollcall/database'
-import { isRetryable } from '@rollcall/errors'
+import { errorCode, isRetryable } from '@rollcall/errors'
 import { createCodec, userLifecycle } from '@rollcall/events'
 import { runMain, serve, untilAvailable } from '@rollcall/http'
 import { createKafka } from '@rollcall/kafka'
@@ -68,6 +68,11 @@ await runMain(async () => {
   }
   await untilAvailable('postgres', () => ensureDatabase(config.DATABASE_URL), waiting)
   await untilAvailable('postgres', () => migrate(pool, directoryMigrations), waiting)
+  // Before the first record: every schema known then is decoded without waiting. None is there before the registry's first start.
+  await untilAvailable('schema registry', () => codec.ready(), {
+    ...waiting,
+    isTransient: (error) => isRetryable(error) || errorCode(error) === 'ERR_SCHEMA_NOT_REGISTERED',
+  })
   await untilAvailable('kafka', () => projections.start(), waiting)
   isStarted = true
   logger.info('projections run')

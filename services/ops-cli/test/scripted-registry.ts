@@ -77,14 +77,18 @@ export async function scriptedRegistry(script: readonly Step[] = []): Promise<Sc
     try {
       user = JSON.parse(text) as { userName?: string }
     } catch {
-      return JSON.stringify({ line, outcome: 'failed', code: 'ERR_JSON_MALFORMED', detail: 'not JSON' })
+      return JSON.stringify({ line, status: 'failed', error: { code: 'ERR_JSON_MALFORMED', detail: 'not JSON' } })
     }
     const name = user.userName ?? ''
     if (name.startsWith('taken')) {
-      return JSON.stringify({ line, outcome: 'failed', code: 'ERR_USER_NAME_TAKEN', detail: 'the name is taken' })
+      return JSON.stringify({
+        line,
+        status: 'failed',
+        error: { code: 'ERR_USER_NAME_TAKEN', detail: 'the name is taken' },
+      })
     }
     applied.set(name, (applied.get(name) ?? 0) + 1)
-    return JSON.stringify({ line, outcome: 'created', userId: '0198c0de-0000-7000-8000-000000000001', version: 1 })
+    return JSON.stringify({ line, status: 'created', id: '0198c0de-0000-7000-8000-000000000001', version: 1 })
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
