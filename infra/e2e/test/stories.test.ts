@@ -314,7 +314,9 @@ describe('what is down', () => {
     const starting = service.start()
     await until({ what: 'the directory is live', timeoutMs: 30_000 }, () => live('directory'))
     expect(await ready('directory')).toBe(false)
-    expect(readFileSync(service.logFile, 'utf8')).toMatch(/schema registry/i)
+    await until({ what: 'the directory says what it waits for', timeoutMs: 30_000 }, () =>
+      /"dependency":"schema registry".*waiting for a dependency/.test(readFileSync(service.logFile, 'utf8')),
+    )
 
     await schemas.start()
     await starting

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { createPool, ensureDatabase, isTransientDatabaseError, migrate, prismaAdapter } from '@rollcall/database'
-import { errorCode, isRetryable } from '@rollcall/errors'
+import { isRetryable } from '@rollcall/errors'
 import { createCodec, userLifecycle } from '@rollcall/events'
 import { runMain, serve, untilAvailable } from '@rollcall/http'
 import { createKafka } from '@rollcall/kafka'
@@ -68,11 +68,8 @@ await runMain(async () => {
   }
   await untilAvailable('postgres', () => ensureDatabase(config.DATABASE_URL), waiting)
   await untilAvailable('postgres', () => migrate(pool, directoryMigrations), waiting)
-  // Before the first record: every schema known then is decoded without waiting. None is there before the registry's first start.
-  await untilAvailable('schema registry', () => codec.ready(), {
-    ...waiting,
-    isTransient: (error) => isRetryable(error) || errorCode(error) === 'ERR_SCHEMA_NOT_REGISTERED',
-  })
+  // Before the first record, so that what was written with the schemas of today is decoded without waiting.
+  await untilAvailable('schema registry', () => codec.ready(), waiting)
   await untilAvailable('kafka', () => projections.start(), waiting)
   isStarted = true
   logger.info('projections run')
