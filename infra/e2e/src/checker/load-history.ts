@@ -47,7 +47,7 @@ export async function loadHistory(options: LoadHistoryOptions): Promise<LoadedHi
   const applied = (pool: Pool, projection: string) => () =>
     readInPages<AppliedRow>(
       pool,
-      'SELECT user_id AS "userId", version::float8 AS count FROM projections.applied_version WHERE projection = $1',
+      'SELECT key AS "userId", version::float8 AS count FROM projections.applied_version WHERE projection = $1',
       [projection],
     )
   return {

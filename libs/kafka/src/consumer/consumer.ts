@@ -35,7 +35,10 @@ export interface ConsumerOptions {
   readonly maxRecordsPerBatch?: number
   /** How long the broker may hold an empty fetch. @default 150 */
   readonly maxWaitMs?: number
-  /** @default 30_000 */
+  /**
+   * How long the partitions of a killed member stay unserved. Short, because heartbeats do not wait for batches and a
+   * member that was only slow is fenced by its owner's checkpoint. @default 6_000
+   */
   readonly sessionTimeoutMs?: number
   /** First wait after a batch threw; doubles up to `maxBackoffMs`. @default 100 */
   readonly initialBackoffMs?: number

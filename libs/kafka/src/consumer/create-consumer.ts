@@ -504,7 +504,7 @@ function openGroup(
   onJoin: () => void,
   recoverFromFetch: (error: ProtocolErrorShape) => Promise<void>,
 ): { cluster: Cluster; group: ConsumerGroup } {
-  const { topic, groupId, maxWaitMs = 150, maxBytesPerPartition = 1_048_576, sessionTimeoutMs = 30_000 } = options
+  const { topic, groupId, maxWaitMs = 150, maxBytesPerPartition = 1_048_576, sessionTimeoutMs = 6_000 } = options
   const cluster = openCluster(kafka)
   const emitter = new EventEmitter().on(GROUP_JOIN, onJoin)
   const group = new GroupOfConsumers({
