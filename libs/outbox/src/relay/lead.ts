@@ -55,6 +55,9 @@ export async function lead(lead: LeadOptions): Promise<void> {
     onLost: endTerm,
   })
   const publisher = lead.kafka.producer()
+  // Connected before there is anything to send: the first change after a start should not wait for the handshake. A
+  // broker that is away is met again, and reported, by the first send.
+  publisher.connect().catch(() => {})
   let reader: OutboxReader | undefined
   try {
     reader = await openOutboxReader(lead.databaseUrl, lead.applicationName)
