@@ -32,7 +32,7 @@ export interface TopicSlice {
 
 export interface ReadTopicResult {
   readonly records: number
-  /** Partition to the offset reached: at least what `until` asked for. */
+  /** Partition to the offset to read on from: every record before it was handed out. */
   readonly positions: ReadonlyMap<number, number>
 }
 
@@ -198,11 +198,11 @@ async function fetchSlices(
       if (span === undefined) continue
       const batch = new FetchedBatch(topic, String(span.position), answer)
       const records = upTo(span.end, toRecords(batch.messages))
-      span.position = Math.max(span.position, nextOffsetAfter(batch) ?? 0)
+      // Not beyond the end: records that came meanwhile are in the answer, but are not handed out.
+      span.position = Math.max(span.position, Math.min(nextOffsetAfter(batch) ?? 0, span.end))
       if (records.length > 0) {
         const { partition, position } = span
-        const nextOffset = Math.min(position, span.end)
-        slices.push({ topic, partition, records, nextOffset, highWatermark: Number(answer.highWatermark) })
+        slices.push({ topic, partition, records, nextOffset: position, highWatermark: Number(answer.highWatermark) })
       }
     }
     return slices

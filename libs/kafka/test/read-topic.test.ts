@@ -96,3 +96,28 @@ test('a topic or partition that does not exist is named', async () => {
     facts: { partition: 3 },
   })
 })
+
+test('reading on from the positions reached misses nothing and repeats nothing, while records keep coming', async () => {
+  const topic = await createTestTopic(client, { partitions: 2 })
+  const producer = client.producer()
+  let writing = true
+  let written = 0
+  const writer = (async () => {
+    for (; written < 600; written++) await producer.send(topic, [record(written % 2, `k${written}`)])
+    writing = false
+  })()
+  const seen: string[] = []
+  let from: ReadonlyMap<number, number> = new Map()
+  for (let last = false; !last; ) {
+    last = !writing
+    const { positions } = await client.readTopic({
+      topic,
+      from,
+      onBatch: ({ records }) => void seen.push(...records.map(({ key }) => String(key))),
+    })
+    from = positions
+  }
+  await writer
+  await producer.close()
+  expect(seen.sort()).toEqual(Array.from({ length: written }, (_, at) => `k${at}`).sort())
+})
