@@ -43,14 +43,16 @@ export function foldRebuild<E extends ProjectedEvent>(options: FoldRebuildOption
 
   async function begin(): Promise<() => Promise<void>> {
     const client = await pool.connect()
-    // A session lock: gone with the process, however it ends.
-    const { rows } = await client.query<{ mine: boolean }>(
-      'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS mine',
-      [lockKey],
-    )
-    if (rows[0]?.mine !== true) {
-      client.release()
-      throw new RebuildRunningError(name)
+    try {
+      // A session lock: gone with the process, however it ends.
+      const { rows } = await client.query<{ mine: boolean }>(
+        'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS mine',
+        [lockKey],
+      )
+      if (rows[0]?.mine !== true) throw new RebuildRunningError(name)
+    } catch (error) {
+      client.release(!(error instanceof RebuildRunningError))
+      throw error
     }
     return async () => {
       const broken = await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [lockKey]).then(
@@ -67,11 +69,11 @@ export function foldRebuild<E extends ProjectedEvent>(options: FoldRebuildOption
     const total = offsets.reduce((sum, { low, high }) => sum + high - low, 0)
     const tell = progressTeller(options, { total, startedAt })
     await tell('reading', 0)
+    let events = 0
     try {
       const shadow = await openShadow(pool, projection)
       const frontier = new Map<number, number>()
       let users = 0
-      let events = 0
       let loading: Promise<number> = Promise.resolve(0)
       for (let at = 0; at < offsets.length; at += PARTITIONS_AT_ONCE) {
         const partitions = offsets.slice(at, at + PARTITIONS_AT_ONCE).map(({ partition }) => partition)
@@ -99,7 +101,8 @@ export function foldRebuild<E extends ProjectedEvent>(options: FoldRebuildOption
       return { events, users, tookMs: clock.now() - startedAt }
     } catch (error) {
       await dropShadow(pool, projection).catch(() => {})
-      if (!signal.aborted) await tell('failed', 0, serializeError(error).message).catch(() => {})
+      const problem = signal.aborted ? 'the process closed; run it again' : serializeError(error).message
+      await tell('failed', events, problem).catch(() => {})
       throw error
     }
   }
@@ -137,22 +140,25 @@ const PARTITIONS_AT_ONCE = 4
 
 interface Folded {
   readonly version: number
-  readonly value: Buffer
+  /** The user's last record of the stretch, still encoded; undefined when it brought nothing newer. */
+  readonly value: Buffer | undefined
 }
 
-/** The last record of each user in these partitions, still encoded. */
+interface Stretch {
+  readonly signal: AbortSignal
+  readonly seen?: (records: number) => void
+  /** Where the partitions are read from, with the versions that were reached before. @default the beginning, none */
+  readonly after?: {
+    readonly positions: ReadonlyMap<number, number>
+    versionsOf(userIds: readonly string[]): Promise<ReadonlyMap<string, number>>
+  }
+}
+
+/** Reads the partitions to their end, checks that no version of a user is missing, and keeps the last record of each. */
 async function foldPartitions<E extends ProjectedEvent>(
   { projection, kafka, decode }: FoldRebuildOptions<E>,
   partitions: readonly number[],
-  {
-    signal,
-    seen,
-    from,
-  }: {
-    readonly signal: AbortSignal
-    readonly seen: (records: number) => void
-    readonly from?: ReadonlyMap<number, number>
-  },
+  { signal, seen, after }: Stretch,
 ) {
   const users = new Map<string, Folded>()
   const { name, topic } = projection
@@ -160,23 +166,28 @@ async function foldPartitions<E extends ProjectedEvent>(
     topic: topic.name,
     partitions,
     signal,
-    ...(from === undefined ? {} : { from }),
+    ...(after === undefined ? {} : { from: after.positions }),
     async onBatch({ records, partition }) {
+      if (after !== undefined) {
+        const unseen = [...new Set(records.map(userIdOf))].filter((userId) => !users.has(userId))
+        for (const [userId, version] of await after.versionsOf(unseen)) users.set(userId, { version, value: undefined })
+      }
       for (const record of records) {
         if (record.key === null || record.value === null) continue
-        const userId = record.key.toString('latin1')
+        const userId = userIdOf(record)
         const version = sequenceOf(record.headers) ?? (await decode(record.value)).version
-        const known = users.get(userId)?.version ?? (from === undefined ? 0 : undefined)
-        if (known !== undefined && version > known + 1) throw gap(name, userId, known, version, record, partition)
+        const known = users.get(userId)?.version ?? 0
+        if (version > known + 1) throw gap(name, userId, known, version, record, partition)
         // A view would keep the whole fetched megabyte alive for one record.
-        if (known === undefined || version === known + 1)
-          users.set(userId, { version, value: Buffer.from(record.value) })
+        if (version === known + 1) users.set(userId, { version, value: Buffer.from(record.value) })
       }
-      seen(records.length)
+      seen?.(records.length)
     },
   })
   return { users, positions }
 }
+
+const userIdOf = ({ key }: KafkaRecord) => key?.toString('latin1') ?? ''
 
 function gap(name: string, userId: string, known: number, seen: number, { offset }: KafkaRecord, partition: number) {
   const problem = `version ${seen} follows version ${known} of user ${userId} at partition ${partition} offset ${offset}`
@@ -197,6 +208,7 @@ async function load<E extends ProjectedEvent>(
       await copyIn(client, shadow.copySql(columns), rows.splice(0))
     }
     for (const [userId, { value }] of users) {
+      if (value === undefined) continue
       const decoded = decode(value)
       const event = decoded instanceof Promise ? await decoded : decoded
       const row = writer.rowOf(userId, event.user, event)
@@ -233,9 +245,10 @@ async function catchUp<E extends ProjectedEvent>(
     const records = behind.reduce((sum, { partition, high }) => sum + high - (positions.get(partition) ?? 0), 0)
     if (records <= SMALL_REST) break
     const partitions = behind.map(({ partition }) => partition)
-    const folded = await foldPartitions(options, partitions, { signal, seen: () => {}, from: positions })
-    await withTransaction(pool, (client) => applyFolded(options, shadow, client, folded.users))
-    for (const [partition, position] of folded.positions) positions.set(partition, position)
+    const folded = await withTransaction(pool, (client) =>
+      applyStretch(options, shadow, client, { partitions, positions, signal }),
+    )
+    for (const [partition, position] of folded) positions.set(partition, position)
   }
   return positions
 }
@@ -243,26 +256,32 @@ async function catchUp<E extends ProjectedEvent>(
 const MAX_CATCH_UPS = 20
 const SMALL_REST = 200
 
-async function applyFolded<E extends ProjectedEvent>(
-  { writer, decode }: FoldRebuildOptions<E>,
+/** Reads on from the positions and writes what is newer into the shadow; answers how far it came. */
+async function applyStretch<E extends ProjectedEvent>(
+  options: FoldRebuildOptions<E>,
   shadow: Shadow,
   client: PoolClient,
-  users: ReadonlyMap<string, Folded>,
-): Promise<void> {
+  { partitions, positions, signal }: StretchFrom,
+): Promise<ReadonlyMap<number, number>> {
+  const versionsOf = (userIds: readonly string[]) => shadow.knownVersions(client, userIds)
+  const folded = await foldPartitions(options, partitions, { signal, after: { positions, versionsOf } })
   const latest: LatestState<E>[] = []
   const newer = new Map<string, Folded>()
-  const known = await shadow.knownVersions(client, [...users.keys()])
-  for (const [userId, folded] of users) {
-    // A record sent again after a relay's crash may be older than what is loaded.
-    const { version, value } = folded
-    if (version <= (known.get(userId) ?? 0)) continue
-    newer.set(userId, folded)
-    const event = await decode(value)
-    latest.push({ userId, version, user: event.user, event, deleted: event.user.status === 'deleted' })
+  for (const [userId, one] of folded.users) {
+    if (one.value === undefined) continue
+    newer.set(userId, one)
+    const event = await options.decode(one.value)
+    latest.push({ userId, version: one.version, user: event.user, event, deleted: event.user.status === 'deleted' })
   }
-  if (latest.length === 0) return
-  await writer.write(client, latest, shadow.table)
+  await options.writer.write(client, latest, shadow.table)
   await shadow.recordVersions(client, newer)
+  return folded.positions
+}
+
+interface StretchFrom {
+  readonly partitions: readonly number[]
+  readonly positions: ReadonlyMap<number, number>
+  readonly signal: AbortSignal
 }
 
 /**
@@ -293,9 +312,8 @@ async function swapIn<E extends ProjectedEvent>(
         const positions = new Map(caughtUp)
         if (ahead.length > 0) {
           const partitions = ahead.map(([partition]) => partition)
-          const folded = await foldPartitions(options, partitions, { signal, seen: () => {}, from: caughtUp })
-          await applyFolded(options, shadow, client, folded.users)
-          for (const [partition, position] of folded.positions) positions.set(partition, position)
+          const reached = await applyStretch(options, shadow, client, { partitions, positions: caughtUp, signal })
+          for (const [partition, position] of reached) positions.set(partition, position)
         }
         await shadow.swap(client)
         await client.query(
@@ -327,10 +345,12 @@ function progressTeller<E extends ProjectedEvent>(
   { total, startedAt }: { readonly total: number; readonly startedAt: number },
 ) {
   let toldAt = 0
-  const tell = async (phase: RebuildProgress['phase'], events: number, error?: string) => {
+  // One after the other: a late line about reading must not follow the one that says it is done.
+  let told: Promise<unknown> = Promise.resolve()
+  const tell = (phase: RebuildProgress['phase'], events: number, error?: string) => {
     toldAt = clock.now()
     const ended = phase === 'done' || phase === 'failed'
-    await store.setRebuild(projection.name, {
+    const progress: RebuildProgress = {
       kind: 'fold',
       phase,
       events,
@@ -339,7 +359,10 @@ function progressTeller<E extends ProjectedEvent>(
       instance,
       ...(ended ? { finishedAt: new Date(clock.now()).toISOString() } : {}),
       ...(error === undefined ? {} : { error }),
-    })
+    }
+    const written = told.then(() => store.setRebuild(projection.name, progress))
+    told = written.catch(() => {})
+    return written
   }
   return Object.assign(tell, {
     soon(phase: RebuildProgress['phase'], events: number) {

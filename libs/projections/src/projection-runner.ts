@@ -332,6 +332,8 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
 
   return {
     async start() {
+      // Called again after a start that failed half-way: what runs already goes on.
+      if (controlLoop !== undefined) return
       showState()
       await consumer.start()
       controlLoop = control()

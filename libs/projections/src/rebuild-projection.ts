@@ -47,6 +47,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
   const closing = new AbortController()
   let folding: Promise<void> | undefined
   let ending = false
+  let sweptAt = 0
 
   async function replay(reason: string): Promise<void> {
     const offsets = await kafka.offsets(topic.name)
@@ -81,6 +82,9 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
         logger.error({ projection: name, err: serializeError(error) }, 'projection rebuild failed')
       })
       .finally(end)
+      .finally(() => {
+        folding = undefined
+      })
   }
 
   const foldable =
@@ -95,6 +99,18 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
     },
     watch(row) {
       const { rebuild } = row
+      const isFolding = rebuild?.kind === 'fold' && rebuild.phase !== 'done' && rebuild.phase !== 'failed'
+      if (
+        isFolding &&
+        folding === undefined &&
+        (row.rebuildAgeMs ?? 0) > SILENT_MS &&
+        clock.now() > sweptAt + SILENT_MS
+      ) {
+        sweptAt = clock.now()
+        foldable?.sweep().catch((error: unknown) => {
+          logger.warn({ projection: name, err: serializeError(error) }, 'remains of a rebuild not cleared away')
+        })
+      }
       if (rebuild?.kind !== 'replay' || rebuild.phase !== 'catching up' || ending) return
       const positions = new Map(row.checkpoints.map(({ partition, position }) => [String(partition), position]))
       const arrived = Object.entries(rebuild.targets ?? {}).every(
@@ -122,3 +138,6 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
     },
   }
 }
+
+/** A rebuild that has shown no progress for so long may be dead; whether it is, its lock tells. */
+const SILENT_MS = 30_000

@@ -5,7 +5,7 @@ import { type Effects, effectsOf } from './apply-effects.js'
 import { type Clock, systemClock } from './clock.js'
 import type { ProjectedEvent, Projection } from './define-projection.js'
 import type { LogSource } from './log-source.js'
-import { ProjectionInvalidError, ProjectionUnknownError } from './projection-errors.js'
+import { ProjectionInvalidError, ProjectionUnknownError, RebuildRunningError } from './projection-errors.js'
 import { projectionMetrics } from './projection-metrics.js'
 import { type ProjectionRunner, projectionRunner } from './projection-runner.js'
 import { type ProjectionStatus, projectionStatus } from './projection-status.js'
@@ -74,7 +74,12 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       for (const { projection, rebuilder } of all) {
         const row = await store.register(projection, projection.topic.name)
         await rebuilder.sweep()
-        if (row.version < projection.version) await rebuilder.start('a newer version of the projection')
+        if (row.version < projection.version) {
+          await rebuilder.start('a newer version of the projection').catch((error: unknown) => {
+            // Another process of the new version was first.
+            if (!(error instanceof RebuildRunningError)) throw error
+          })
+        }
       }
       await Promise.all(all.map(({ runner }) => runner.start()))
     },

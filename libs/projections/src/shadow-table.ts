@@ -39,9 +39,7 @@ export async function openShadow(pool: Pool, projection: ShadowOf): Promise<Shad
     await client.query(`CREATE SCHEMA ${schema}`)
     await client.query(`CREATE TABLE ${shadow} (LIKE ${table.name} INCLUDING ALL EXCLUDING INDEXES)`)
     if (live.options !== null) await client.query(`ALTER TABLE ${shadow} SET (${live.options})`)
-    await client.query(
-      `CREATE TABLE ${versions} (LIKE ${versionTable(name)} INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH (fillfactor = 80)`,
-    )
+    await client.query(`CREATE TABLE ${versions} (LIKE ${versionTable(name)}) WITH (fillfactor = 80)`)
     await client.query(`ALTER TABLE ${versions} ALTER COLUMN projection SET DEFAULT '${name}'`)
   })
   return {
@@ -75,9 +73,10 @@ export async function openShadow(pool: Pool, projection: ShadowOf): Promise<Shad
         await client.query(`ALTER TABLE ${versions} ADD PRIMARY KEY (projection, key)`)
         await client.query(`ALTER TABLE ${versions} ADD CHECK (projection = '${name}')`)
       })
-      await of.query(`ANALYZE ${shadow}`)
+      await of.query(`ANALYZE ${shadow}, ${versions}`)
     },
     async swap(client) {
+      for (const grant of live.grants) await client.query(`${grant.head} ON ${shadow} TO ${grant.tail}`)
       await client.query(`DROP TABLE ${table.name}`)
       await client.query(`ALTER TABLE ${shadow} SET SCHEMA ${quoted(live.schema)}`)
       await client.query(`ALTER TABLE projections.applied_version DETACH PARTITION ${versionTable(name)}`)
@@ -102,6 +101,7 @@ interface LiveTable {
   readonly jsonColumns: ReadonlySet<string>
   readonly indexes: readonly { readonly definition: string }[]
   readonly constraints: readonly { readonly constraint: string; readonly definition: string }[]
+  readonly grants: readonly { readonly head: string; readonly tail: string }[]
 }
 
 async function describe(pool: Pool, { name, table }: ShadowOf): Promise<LiveTable> {
@@ -119,6 +119,7 @@ async function describe(pool: Pool, { name, table }: ShadowOf): Promise<LiveTabl
   )
   const live = rows[0]
   if (live === undefined) throw new RebuildFailedError(name, `its table ${table.name} does not exist`)
+  await refuseDependents(pool, name, table.name)
   const indexes = await pool.query<{ definition: string }>(
     `SELECT pg_get_indexdef(i.indexrelid) AS definition FROM pg_index i
      WHERE i.indrelid = to_regclass($1) AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)`,
@@ -130,6 +131,13 @@ async function describe(pool: Pool, { name, table }: ShadowOf): Promise<LiveTabl
      WHERE conrelid = to_regclass($1) AND contype IN ('p', 'u', 'x', 'f')`,
     [table.name],
   )
+  const grants = await pool.query<{ head: string; tail: string }>(
+    `SELECT 'GRANT ' || a.privilege_type AS head,
+       CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+         || CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS tail
+     FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = to_regclass($1) AND a.grantee <> c.relowner`,
+    [table.name],
+  )
   return {
     schema: live.schema,
     relation: live.relation,
@@ -137,7 +145,25 @@ async function describe(pool: Pool, { name, table }: ShadowOf): Promise<LiveTabl
     jsonColumns: new Set(live.json_columns),
     indexes: indexes.rows,
     constraints: constraints.rows,
+    grants: grants.rows,
   }
+}
+
+/** What would be lost with the old table, or would keep it alive, is said before an hour of work and not after it. */
+async function refuseDependents(pool: Pool, name: string, table: string): Promise<void> {
+  const { rows } = await pool.query<{ dependent: string }>(
+    `SELECT 'view ' || r.ev_class::regclass AS dependent FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+       WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid = to_regclass($1) AND r.ev_class <> to_regclass($1)
+     UNION SELECT 'foreign key ' || conname FROM pg_constraint WHERE contype = 'f' AND confrelid = to_regclass($1)
+     UNION SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = to_regclass($1) AND NOT tgisinternal
+     UNION SELECT 'policy ' || polname FROM pg_policy WHERE polrelid = to_regclass($1)
+     ORDER BY 1`,
+    [table],
+  )
+  if (rows.length === 0) return
+  const dependents = rows.map(({ dependent }) => dependent)
+  const problem = `${table} cannot be swapped for a new table while these hang on it: ${dependents.join(', ')}; remove them, or use the onBatch form`
+  throw new RebuildFailedError(name, problem, { dependents })
 }
 
 // pg_get_indexdef writes `CREATE INDEX name ON schema.table USING …`; the name belongs to the schema of the table.
