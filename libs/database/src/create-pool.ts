@@ -1,7 +1,7 @@
 import type { Logger } from '@rollcall/observability'
 import pg from 'pg'
 import { numberTypes } from './number-types.js'
-import type { Pool } from './sql.js'
+import type { Pool, PoolClient } from './sql.js'
 
 export interface PoolOptions {
   /** `postgresql://user@host:port/database` */
@@ -39,5 +39,12 @@ export function createPool(options: PoolOptions, { logger }: { readonly logger: 
   pool.on('error', (error) => {
     logger.warn({ applicationName: options.applicationName, error }, 'idle database connection lost')
   })
+  // The pool listens to idle connections only: one lost between two statements of a transaction would end the process.
+  pool.on('connect', ignoreClientErrors)
   return pool
+}
+
+/** The statement that runs or comes next reports the loss; the event has nothing to add. */
+export function ignoreClientErrors(client: PoolClient): void {
+  client.on('error', () => {})
 }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RollcallError } from '@rollcall/errors'
 import pg from 'pg'
+import { ignoreClientErrors } from '../create-pool.js'
 import { migrate } from '../migrations/migrate.js'
 import { type MigrationSource, readMigrations } from '../migrations/migration-source.js'
 import { numberTypes } from '../number-types.js'
@@ -49,6 +50,7 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
     types: numberTypes,
   })
   pool.on('error', () => {})
+  pool.on('connect', ignoreClientErrors)
   return { url, pool, close: () => closeTestDatabase(server, name, pool) }
 }
 
