@@ -18,6 +18,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
   projections: readonly Projection<E, Tx>[],
   options: RunProjectionsOptions<E, Tx>,
 ): RunningProjections {
+  refuseEqualNames(projections.map(({ name }) => name))
   const { kafka, database: store, codec, logger, clock = systemClock } = options
   const instance = options.instance ?? `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`
   const metrics = projectionMetrics(options.metrics)
@@ -27,7 +28,6 @@ export function runProjections<E extends ProjectedEvent, Tx>(
   const running = new Map<string, Running<E, Tx>>()
   for (const projection of projections) {
     const { name } = projection
-    if (running.has(name)) throw new ProjectionInvalidError(name, 'two projections have this name; each needs its own')
     const effects = effectsOf(projection)
     const rebuilder = projectionRebuilder({
       projection,
@@ -109,6 +109,13 @@ export function runProjections<E extends ProjectedEvent, Tx>(
     async checkProgress() {
       for (const { runner } of all) runner.checkProgress()
     },
+  }
+}
+
+function refuseEqualNames(names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) {
+    throw new ProjectionInvalidError(twice, 'two projections have this name; each needs its own')
   }
 }
 
