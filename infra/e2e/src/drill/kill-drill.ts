@@ -20,13 +20,14 @@ export interface KillDrillOptions {
   readonly report: (line: string) => void
 }
 
-/** How long after a portion of the import was handed over the kill may strike: about as long as a portion takes. */
-const STRIKE_WITHIN_MS = 900
+/** About as long as the command and the registry need for the lines that are on their way. */
+const STRIKE_WITHIN_MS = 250
 
 /**
  * Kills each victim in turn, at random moments of the import, and waits until it is back before the next.
  *
- * The import is handed over in as many portions as there are kills, so that every kill strikes while users are written.
+ * The import is handed over in as many portions as there are kills: a random part of each before the kill, so that it
+ * strikes while users are written, and the rest while the victim is away.
  */
 export async function killDuringImport(options: KillDrillOptions): Promise<Recovery[]> {
   const { victims, killsPerVictim, users, importing, random, beforeKill, report } = options
@@ -36,12 +37,15 @@ export async function killDuringImport(options: KillDrillOptions): Promise<Recov
   for (let kill = 0; kill < kills; kill++) {
     await beforeKill?.(kill, kills)
     const victim = victims[kill % victims.length] as Victim
-    await importing.feed(portion)
+    const before = random.between(1, portion)
+    await importing.feed(before)
     await sleep(random.between(0, STRIKE_WITHIN_MS))
     const killedAt = performance.now()
     await victim.kill()
+    const rest = importing.feed(portion - before)
     await victim.back()
     const recoverMs = Math.round(performance.now() - killedAt)
+    await rest
     recoveries.push({ victim: victim.name, recoverMs })
     report(`kill ${kill + 1} of ${kills}: ${victim.name} was back after ${recoverMs} ms`)
   }

@@ -24,7 +24,7 @@ export function startImport(csv: string, endpointsPath: string): PacedImport {
   const command = spawn(
     process.execPath,
     [
-      ...[entryPoints.rollcall, 'users', 'import', '-', '--format', 'csv', '--batch', '500', '--give-up-after', '300'],
+      ...[entryPoints.rollcall, 'users', 'import', '-', '--format', 'csv', '--batch', '200', '--give-up-after', '300'],
       ...['--json', '--endpoints', endpointsPath],
     ],
     { stdio: ['pipe', 'pipe', 'pipe'] },

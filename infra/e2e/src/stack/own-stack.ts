@@ -60,8 +60,14 @@ export async function startOwnStack(options: OwnStackOptions = {}): Promise<OwnS
     )
     const services = Object.fromEntries(ALL.map((name, at) => [name, prepared[at]])) as OwnStack['services']
     started.push(...prepared)
-    // The registry registers the schemas: the others wait for them.
-    for (const name of ALL) if (start.includes(name)) await services[name].start()
+    // All at once: each waits for what it needs.
+    await Promise.all(
+      ALL.filter((name) => start.includes(name)).map(async (name) => {
+        const startedAt = Date.now()
+        await services[name].start()
+        report(`${name} is ready after ${Date.now() - startedAt} ms`)
+      }),
+    )
 
     const processes = [...stack.processes, ...prepared]
     const current = (): Endpoints => ({
