@@ -124,6 +124,7 @@ function openContext(options: GlobalOptions, io: CliIo): CommandContext {
       cwd: io.cwd,
     }),
     cwd: io.cwd,
+    env: io.env,
     stdin: io.stdin,
     signal: io.signal,
     verbose: options.verbose === true,

@@ -9,6 +9,8 @@ export interface CommandContext {
   readonly terminal: Terminal
   readonly endpoints: Endpoints
   readonly cwd: string
+  /** For `loadConfig`; undefined means the environment of the process. */
+  readonly env: Readonly<Record<string, string | undefined>> | undefined
   readonly stdin: Readable & { readonly isTTY?: boolean | undefined }
   /** Aborted on Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { EndpointsMissingError, UsageInvalidError } from './command-errors.js'
+import { findUpwards } from './find-upwards.js'
 
 /** What listens where. An address nobody gave is undefined, and asking for it through `address` says so. */
 export interface Endpoints {
@@ -29,7 +30,7 @@ export interface EndpointSources {
  * @throws UsageInvalidError when the named file is missing or is not an endpoints file
  */
 export function resolveEndpoints({ file, flags, environment, cwd }: EndpointSources): Endpoints {
-  const path = file === undefined ? nearest(cwd) : resolve(cwd, file)
+  const path = file === undefined ? findUpwards(cwd, join('.rollcall', 'endpoints.json')) : resolve(cwd, file)
   const given = path === undefined ? {} : read(path)
   return { ...given, ...defined(environment), ...defined(flags) }
 }
@@ -64,18 +65,6 @@ const endpointsFile = z.object({
   kafka: z.string().optional(),
   schemaRegistry: z.url().optional(),
 })
-
-function nearest(from: string): string | undefined {
-  for (let folder = resolve(from); ; folder = dirname(folder)) {
-    const path = join(folder, '.rollcall', 'endpoints.json')
-    try {
-      readFileSync(path)
-      return path
-    } catch {
-      if (dirname(folder) === folder) return undefined
-    }
-  }
-}
 
 function read(path: string): Endpoints {
   let text: string

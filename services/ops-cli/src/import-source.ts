@@ -106,8 +106,8 @@ async function sizeOf(path: string): Promise<number> {
   throw new UsageInvalidError(`${path} is not a file. To read a pipe give - as the file.`)
 }
 
-// The ends rather than the whole: hashing 10 GB to resume would cost a minute, and a file that was edited in the middle
-// without changing its size is caught by the registry, which refuses another user under the same line of the same import.
+// The ends rather than the whole: hashing 10 GB to resume would cost a minute. What an edit in the middle that keeps the
+// size would hide, the registry tells: it refuses a line that was sent before with other content.
 async function fingerprintOf(path: string, bytes: number): Promise<string> {
   const hash = createHash('sha256').update(`${bytes}:`)
   const file = await open(path)

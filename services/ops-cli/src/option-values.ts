@@ -23,6 +23,12 @@ export function uuid(text: string): string {
   throw new InvalidArgumentError('Expected a UUID.')
 }
 
+/** Reads a UUID of version 7: the ids of an import's users are made from it, and take over its time. */
+export function uuidVersion7(text: string): string {
+  if (uuid(text)[14] === '7') return text.toLowerCase()
+  throw new InvalidArgumentError('Expected a UUID of version 7.')
+}
+
 /** Collects `name=value` pairs of a repeatable option. */
 export function pair(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const at = text.lastIndexOf('=')

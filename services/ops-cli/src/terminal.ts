@@ -9,6 +9,8 @@ export interface Terminal {
   readonly json: boolean
   /** True when a person sees stderr, so that a line may be drawn again in place. */
   readonly interactive: boolean
+  /** True when a person sees stdout, so that it may be cleared and drawn again. */
+  readonly onScreen: boolean
   readonly paint: Paint
   /** Writes text to stdout and waits while its reader is slow. */
   write(text: string): Promise<void>
@@ -37,6 +39,7 @@ export function createTerminal({ stdout, stderr, json, noColor }: TerminalOption
   return {
     json,
     interactive: stderr.isTTY === true,
+    onScreen: stdout.isTTY === true && !json,
     paint: colors.createColors(stdout.isTTY === true && !noColor && !json),
     write,
     result: (value, text) => write(json ? `${JSON.stringify(value)}\n` : `${text()}\n`),

@@ -220,3 +220,9 @@ test('an interrupted session stops between requests', async () => {
   await expect(final).rejects.toMatchObject({ code: 'ERR_COMMAND_INTERRUPTED' })
   expect(registry.requests).toHaveLength(1)
 })
+
+test('a registry that only ever answers with nothing is given up too', async () => {
+  registry = await scriptedRegistry(Array.from({ length: 1_000 }, () => ({ act: 'stop early', lines: 0 }) as const))
+  const { final } = run(users(5), fresh, { giveUpAfterMs: 200 })
+  await expect(final).rejects.toMatchObject({ code: 'ERR_IMPORT_GIVEN_UP' })
+})

@@ -4,6 +4,7 @@ import { projectionsListCommand } from './projections-list.js'
 import { projectionsPauseCommand } from './projections-pause.js'
 import { projectionsRebuildCommand } from './projections-rebuild.js'
 import { projectionsResumeCommand } from './projections-resume.js'
+import { schemasCheckCommand } from './schemas-check.js'
 import { schemasRegisterCommand } from './schemas-register.js'
 import { statusCommand } from './status.js'
 import { topicsApplyCommand } from './topics-apply.js'
@@ -26,7 +27,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   { noun: 'topics', about: 'create, check and read topics', command: topicsApplyCommand },
   { noun: 'topics', command: topicsCheckCommand },
   { noun: 'topics', command: topicsTailCommand },
-  { noun: 'schemas', about: 'the contracts of the events', command: schemasRegisterCommand },
+  { noun: 'schemas', about: 'the contracts of the events', command: schemasCheckCommand },
+  { noun: 'schemas', command: schemasRegisterCommand },
 ]
 
 interface CommandEntry {

@@ -1,7 +1,8 @@
+import { createInterface } from 'node:readline/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Command } from 'commander'
 import { type Act, type CommandContext, clientOf, type Outcome } from '../command-context.js'
-import { UsageInvalidError } from '../command-errors.js'
+import { CommandInterruptedError, UsageInvalidError } from '../command-errors.js'
 import { startProgress } from '../progress.js'
 import { projectionPath } from '../projection-path.js'
 import { type ProjectionStatus, readProjections } from '../projection-status.js'
@@ -16,8 +17,8 @@ export const projectionsRebuildCommand = (act: Act): Command =>
       'Reads the topic from the beginning. A table projection is loaded beside the live table and swapped in; any other is emptied first and fills again while it is read.',
     )
     .argument('<name>', 'the projection')
-    .option('--yes', 'do it; without it, only what would be done is said')
-    .option('--dry-run', 'say what would be done')
+    .option('--yes', 'do not ask')
+    .option('--dry-run', 'say what would be done, and do nothing')
     .option('--wait', 'wait for the end and show the progress')
     .addHelpText(
       'after',
@@ -43,17 +44,14 @@ async function rebuildProjection(context: CommandContext, name: string, options:
   const client = clientOf(context, 'directory')
   const before = await find(client, name)
   const events = before.partitions.reduce((sum, { highWatermark }) => sum + highWatermark, 0)
-  if (options.dryRun || !options.yes) {
-    const plan = { projection: name, dryRun: true, events, partitions: before.partitions.length }
+  if (options.dryRun) {
     await terminal.result(
-      plan,
-      () =>
-        `Would read ${counted(events, 'event')} of ${before.topic} and replace the read model of ${name}. Nothing was done.`,
+      { projection: name, dryRun: true, events, partitions: before.partitions.length },
+      () => `${planOf(before, events)} Nothing was done.`,
     )
-    if (!options.dryRun)
-      throw new UsageInvalidError('Give --yes to rebuild, or --dry-run to only see what it would do.')
     return 'done'
   }
+  if (!options.yes) await confirm(context, planOf(before, events))
   await client.request(projectionPath(name, 'rebuild'), { method: 'POST' })
   if (!options.wait) {
     await terminal.result(
@@ -63,6 +61,23 @@ async function rebuildProjection(context: CommandContext, name: string, options:
     return 'done'
   }
   return follow(context, client, name, before)
+}
+
+const planOf = ({ name, topic }: ProjectionStatus, events: number) =>
+  `A rebuild of ${name} reads ${counted(events, 'event')} of ${topic} and replaces its read model.`
+
+/** Asks a person; without one, --yes is needed. */
+async function confirm({ terminal, stdin, signal }: CommandContext, plan: string): Promise<void> {
+  if (!stdin.isTTY || !terminal.interactive || terminal.json) {
+    throw new UsageInvalidError(`${plan} Give --yes to do it, or --dry-run to see this only.`)
+  }
+  const ask = createInterface({ input: stdin, output: terminal.stderr })
+  try {
+    const answer = await ask.question(`${plan} Rebuild? [y/N] `, { signal })
+    if (!/^y(es)?$/i.test(answer.trim())) throw new CommandInterruptedError('Not confirmed; nothing was done.')
+  } finally {
+    ask.close()
+  }
 }
 
 async function follow(

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { toErrorFacts } from '@rollcall/errors'
 import { createCodec, userLifecycle } from '@rollcall/events'
 import { Command } from 'commander'
@@ -5,6 +6,7 @@ import { z } from 'zod'
 import { type Act, type CommandContext, clientOf, type HttpService, type Outcome } from '../command-context.js'
 import { address, ENDPOINT_NAMES } from '../endpoints.js'
 import { withKafka } from '../kafka-of.js'
+import { wholeNumber } from '../option-values.js'
 import { type ProjectionStatus, readProjections, stoppedOf } from '../projection-status.js'
 import { columns, grouped, type Terminal } from '../terminal.js'
 
@@ -15,6 +17,7 @@ export const statusCommand = (act: Act): Command =>
     .description(
       'Asks every service, the relay, the projections, Kafka and the schema registry, and says what is wrong.',
     )
+    .option('--watch [seconds]', 'ask again and again until Ctrl-C (default: every 2 seconds)', wholeNumber(1, 3_600))
     .addHelpText(
       'after',
       `
@@ -22,6 +25,7 @@ Exit codes: 0 all is well, 1 something is wrong, 2 wrong usage.
 
 Examples:
   rollcall status
+  rollcall status --watch
   rollcall status --json | jq .problems`,
     )
     .action(act(showStatus))
@@ -49,8 +53,29 @@ interface ServiceState {
   readonly why?: string
 }
 
-async function showStatus(context: CommandContext): Promise<Outcome> {
-  const { terminal } = context
+async function showStatus(context: CommandContext, { watch }: { watch?: number | true }): Promise<Outcome> {
+  const { terminal, signal } = context
+  for (;;) {
+    const status = await readStatus(context)
+    if (watch !== undefined && terminal.onScreen) await terminal.write(CLEAR)
+    await terminal.result(status, () => render(terminal, status))
+    if (watch !== undefined) await delay((watch === true ? 2 : watch) * 1_000, undefined, { signal }).catch(() => {})
+    if (watch === undefined || signal.aborted) return status.ok ? 'done' : 'wrong'
+  }
+}
+
+const CLEAR = '\x1b[H\x1b[2J'
+
+interface Status {
+  readonly ok: boolean
+  readonly services: readonly ServiceState[]
+  readonly outbox: OutboxStatus | null
+  readonly projections: readonly ProjectionStatus[] | null
+  /** One sentence for each thing that is wrong. */
+  readonly problems: readonly string[]
+}
+
+async function readStatus(context: CommandContext): Promise<Status> {
   const [registry, relay, directory, kafka, schemas, outbox, projections] = await Promise.all([
     serviceState(context, 'registry'),
     serviceState(context, 'relay'),
@@ -59,21 +84,27 @@ async function showStatus(context: CommandContext): Promise<Outcome> {
     probe(context, 'schemaRegistry', () =>
       createCodec(userLifecycle, { schemaRegistryUrl: address(context.endpoints, 'schemaRegistry') }).ready(),
     ),
-    attempt(() => clientOf(context, 'relay').get('/status', outboxStatus)),
+    attempt(async () => (await clientOf(context, 'relay').get('/status', outboxStatus)).outbox),
     attempt(() => readProjections(clientOf(context, 'directory'))),
   ])
   const services = [registry, relay, directory, kafka, schemas]
   const problems = [
     ...services.filter(({ state }) => state !== 'ready').map(({ name, state, why }) => `${name} is ${state}: ${why}`),
-    ...(outbox === undefined ? [] : outboxProblems(outbox.outbox)),
-    ...(projections ?? []).flatMap(projectionProblems),
+    ...('value' in outbox ? outboxProblems(outbox.value) : unasked(relay, outbox.why)),
+    ...('value' in projections ? projections.value.flatMap(projectionProblems) : unasked(directory, projections.why)),
   ]
-  await terminal.result(
-    { ok: problems.length === 0, services, outbox: outbox?.outbox ?? null, projections: projections ?? null, problems },
-    () => render(terminal, services, outbox?.outbox, projections, problems),
-  )
-  return problems.length === 0 ? 'done' : 'wrong'
+  return {
+    ok: problems.length === 0,
+    services,
+    outbox: 'value' in outbox ? outbox.value : null,
+    projections: 'value' in projections ? projections.value : null,
+    problems,
+  }
 }
+
+/** A service that is not ready has told why already; one that is, and does not say how far it is, is a problem. */
+const unasked = ({ name, state }: ServiceState, why: string) =>
+  state === 'ready' ? [`${name} is ready, but does not say how far it is: ${why}`] : []
 
 const ready = z.object({
   status: z.string(),
@@ -111,12 +142,11 @@ async function probe(
   }
 }
 
-/** What cannot be asked is told by the state of its service already. */
-async function attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+async function attempt<T>(work: () => Promise<T>): Promise<{ value: T } | { why: string }> {
   try {
-    return await work()
-  } catch {
-    return undefined
+    return { value: await work() }
+  } catch (error) {
+    return { why: toErrorFacts(error).message }
   }
 }
 
@@ -151,13 +181,7 @@ function projectionProblems(projection: ProjectionStatus): string[] {
   ]
 }
 
-function render(
-  { paint }: Terminal,
-  services: readonly ServiceState[],
-  outbox: OutboxStatus | undefined,
-  projections: readonly ProjectionStatus[] | undefined,
-  problems: readonly string[],
-): string {
+function render({ paint }: Terminal, { services, outbox, projections, problems }: Status): string {
   const state = (text: ServiceState['state']) => (text === 'ready' ? paint.green(text) : paint.red(text))
   return [
     columns(
@@ -165,7 +189,7 @@ function render(
       services.map((one) => [one.name, state(one.state), one.address ?? '-']),
       paint,
     ),
-    ...(outbox === undefined
+    ...(outbox === null
       ? []
       : [
           '',
@@ -183,7 +207,7 @@ function render(
             paint,
           ),
         ]),
-    ...(projections === undefined
+    ...(projections === null
       ? []
       : [
           '',

@@ -1,3 +1,4 @@
+import { type KafkaClient, TopicMissingError, type TopicSpec } from '@rollcall/kafka'
 import { Command } from 'commander'
 import type { Act, CommandContext, Outcome } from '../command-context.js'
 import { withKafka } from '../kafka-of.js'
@@ -29,13 +30,32 @@ async function applyTopics(
   { file, alterConfig = false }: { readonly file: string; readonly alterConfig?: boolean },
 ): Promise<Outcome> {
   const specs = readTopicsFile(context.cwd, file)
-  await withKafka(context, (kafka) => kafka.applyTopics(specs, { alterConfig }))
-  const topics = specs.map(({ name, partitions }) => ({ name, partitions }))
-  await context.terminal.result({ topics }, () =>
-    [
-      `${counted(topics.length, 'topic')} as ${file} says:`,
-      ...topics.map((t) => `  ${t.name}, ${counted(t.partitions, 'partition')}`),
-    ].join('\n'),
-  )
-  return 'done'
+  return withKafka(context, async (kafka): Promise<Outcome> => {
+    const missing = await missingTopics(kafka, specs)
+    await kafka.applyTopics(specs, { alterConfig })
+    const topics = specs.map(({ name, partitions }) => ({
+      name,
+      partitions,
+      done: missing.has(name) ? ('created' as const) : ('kept' as const),
+    }))
+    await context.terminal.result({ topics }, () =>
+      topics
+        .map(({ name, partitions, done }) => `${done.padEnd(8)} ${name}  ${counted(partitions, 'partition')}`)
+        .join('\n'),
+    )
+    return 'done'
+  })
+}
+
+async function missingTopics(kafka: KafkaClient, specs: readonly TopicSpec[]): Promise<Set<string>> {
+  const missing = new Set<string>()
+  for (const { name } of specs) {
+    try {
+      await kafka.offsets(name)
+    } catch (error) {
+      if (!(error instanceof TopicMissingError)) throw error
+      missing.add(name)
+    }
+  }
+  return missing
 }

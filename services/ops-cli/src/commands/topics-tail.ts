@@ -1,24 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { toErrorFacts } from '@rollcall/errors'
 import { createCodec, type EventCodec, type UserLifecycleEvent, userLifecycle } from '@rollcall/events'
-import type { KafkaClient, KafkaRecord } from '@rollcall/kafka'
+import { type KafkaRecord, partitionOf } from '@rollcall/kafka'
 import { Command } from 'commander'
 import type { Act, CommandContext, Outcome } from '../command-context.js'
-import { UsageInvalidError } from '../command-errors.js'
 import { address } from '../endpoints.js'
 import { withKafka } from '../kafka-of.js'
 import { maskPersonalData } from '../mask-personal-data.js'
 import { uuid, wholeNumber } from '../option-values.js'
+import { findTailStart } from '../tail-start.js'
 import type { Terminal } from '../terminal.js'
 
-/** `rollcall topics tail` */
+/** `rollcall topics tail [topic]` */
 export const topicsTailCommand = (act: Act): Command =>
   new Command('tail')
     .summary('print decoded events')
     .description(
-      `Prints the events of ${userLifecycle.name}, decoded, one a line. Joins no consumer group and moves nobody's position. Personal data is masked unless asked for. A record that cannot be decoded is shown as such.`,
+      `Prints the events of a topic, decoded, one a line. Joins no consumer group and moves nobody's position.
+
+Values of fields classified as personal data are masked unless asked for. A record that cannot be decoded is shown as such.`,
     )
-    .option('--from <where>', 'beginning, latest, or an offset (of every partition)', 'beginning')
+    .argument('[topic]', 'the topic', userLifecycle.name)
+    .option('--from <where>', 'beginning, latest, an offset (of every partition), or an ISO 8601 time', 'beginning')
     .option('--user <id>', 'only the events of one user', uuid)
     .option('--limit <n>', 'stop after so many', wholeNumber(1, 1_000_000_000))
     .option('--follow', 'wait for more until Ctrl-C')
@@ -26,7 +29,7 @@ export const topicsTailCommand = (act: Act): Command =>
     .addHelpText(
       'after',
       `
-Exit codes: 0 done, 1 Kafka or the schema registry is not there, 2 wrong usage.
+Exit codes: 0 done, 1 Kafka or the topic is not there, 2 wrong usage.
 
 Examples:
   rollcall topics tail --limit 10
@@ -45,25 +48,29 @@ interface TailOptions {
 
 const FOLLOW_EVERY_MS = 300
 
-async function tailTopic(context: CommandContext, options: TailOptions): Promise<Outcome> {
+async function tailTopic(context: CommandContext, topic: string, options: TailOptions): Promise<Outcome> {
   const codec = createCodec(userLifecycle, { schemaRegistryUrl: address(context.endpoints, 'schemaRegistry') })
   return withKafka(context, async (kafka): Promise<Outcome> => {
-    let positions = await startOf(kafka, options.from)
-    const ended = new AbortController()
-    const signal = AbortSignal.any([context.signal, ended.signal])
+    const start = await findTailStart(kafka, topic, options.from)
+    const partitions = partitionsOf(options.user, start.positions.size)
+    const enough = new AbortController()
+    const signal = AbortSignal.any([context.signal, enough.signal])
+    let { positions } = start
     let printed = 0
     do {
       const result = await kafka
         .readTopic({
-          topic: userLifecycle.name,
+          topic,
           from: positions,
           signal,
+          ...(partitions && { partitions }),
           async onBatch({ partition, records }) {
             for (const record of records) {
-              if (ended.signal.aborted) return
+              if (signal.aborted) return
+              if (record.timestampMs < start.notBeforeMs) continue
               if (options.user !== undefined && record.key?.toString('latin1') !== options.user) continue
               await print(context.terminal, partition, record, codec, options.showValues === true)
-              if (++printed === options.limit) ended.abort()
+              if (++printed === options.limit) enough.abort()
             }
           },
         })
@@ -79,13 +86,9 @@ async function tailTopic(context: CommandContext, options: TailOptions): Promise
   })
 }
 
-async function startOf(kafka: KafkaClient, from: string): Promise<ReadonlyMap<number, number>> {
-  const offsets = await kafka.offsets(userLifecycle.name)
-  if (from === 'beginning') return new Map(offsets.map(({ partition, low }) => [partition, low]))
-  if (from === 'latest') return new Map(offsets.map(({ partition, high }) => [partition, high]))
-  if (!/^\d+$/.test(from)) throw new UsageInvalidError(`--from ${from}: expected beginning, latest or an offset.`)
-  return new Map(offsets.map(({ partition, low, high }) => [partition, Math.min(Math.max(Number(from), low), high)]))
-}
+/** One user's events are in one partition. */
+const partitionsOf = (user: string | undefined, count: number) =>
+  user === undefined ? undefined : [partitionOf(Buffer.from(user), count)]
 
 async function print(
   terminal: Terminal,
@@ -96,23 +99,25 @@ async function print(
 ): Promise<void> {
   const place = { partition, offset: record.offset, at: new Date(record.timestampMs).toISOString() }
   const key = record.key?.toString('utf8') ?? null
-  let decoded: UserLifecycleEvent
+  const where = `${place.at}  ${partition}/${record.offset}`
+  let event: UserLifecycleEvent
   try {
     if (record.value === null) throw new Error('the record has no value')
-    decoded = await codec.decode(record.value)
+    event = await codec.decode(record.value)
   } catch (error) {
     const { code, message } = toErrorFacts(error)
-    const line = { ...place, key, undecodable: { code: code ?? null, message } }
+    const undecodable = { code: code ?? null, message }
     return terminal.write(
       terminal.json
-        ? `${JSON.stringify(line)}\n`
-        : `${place.at}  ${partition}/${record.offset}  undecodable: ${message}\n`,
+        ? `${JSON.stringify({ ...place, key, undecodable })}\n`
+        : `${where}  ${terminal.paint.red('undecodable')}  key ${JSON.stringify(key)}: ${message}\n`,
     )
   }
-  const event = showValues ? decoded : maskPersonalData(decoded)
-  if (terminal.json) return terminal.write(`${JSON.stringify({ ...place, key, event })}\n`)
-  const { type, userId, version, changed, actor, user } = event
+  const shown = (showValues ? event : maskPersonalData(event, userLifecycle)) as UserLifecycleEvent
+  if (terminal.json) return terminal.write(`${JSON.stringify({ ...place, key, event: shown })}\n`)
+  const { type, userId, version, changed, actor, user } = shown
+  const what = showValues ? `  ${JSON.stringify(user)}` : ''
   await terminal.write(
-    `${place.at}  ${partition}/${record.offset}  ${type.padEnd(15)} ${userId}@${version}  by ${actor.type}:${actor.id}  ${changed.join(',')}  ${user.userName}\n`,
+    `${where}  ${terminal.paint.bold(type.padEnd(15))} ${userId}@${version}  by ${actor.type}:${actor.id}  ${changed.join(',')}${what}\n`,
   )
 }

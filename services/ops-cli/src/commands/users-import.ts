@@ -9,7 +9,7 @@ import { openImportFailures } from '../import-failures.js'
 import { ImportGivenUpError, runImportSession } from '../import-session.js'
 import { formatOf, type ImportFormat, type ImportSource, openImportFile, openImportPipe } from '../import-source.js'
 import { type ImportState, readImportState, removeImportState, writeImportState } from '../import-state.js'
-import { oneOf, pair, uuid, wholeNumber } from '../option-values.js'
+import { oneOf, pair, uuidVersion7, wholeNumber } from '../option-values.js'
 import { startProgress } from '../progress.js'
 import { counted, grouped } from '../terminal.js'
 
@@ -32,7 +32,11 @@ NDJSON: one user a line, in the form POST /v1/users takes.`,
     .option('--errors <file>', 'where bad lines go (default: <file>.errors.ndjson)')
     .option('--resume', 'go on with an import that was interrupted')
     .option('--restart', 'forget an interrupted import and begin a new one')
-    .option('--import-id <uuidv7>', 'the id under which the registry remembers the lines (default: a new one)', uuid)
+    .option(
+      '--import-id <uuidv7>',
+      'the id under which the registry remembers the lines (default: a new one)',
+      uuidVersion7,
+    )
     .option('--batch <n>', 'users in one request', wholeNumber(1, 10_000), 2_000)
     .option('--give-up-after <seconds>', 'how long the registry may be away', wholeNumber(0, 86_400), 120)
     .addHelpText(
