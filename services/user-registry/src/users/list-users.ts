@@ -7,7 +7,7 @@ import { emailKey } from './email-address.js'
 import { foldCase } from './fold-case.js'
 import { toUserState, USER_COLUMNS, type UserRow } from './user-row.js'
 
-export const SORTS = ['createdAt', '-createdAt', 'userName', '-userName', 'updatedAt', '-updatedAt'] as const
+export const SORTS = ['createdAt', '-createdAt', 'userName', '-userName', 'updatedAt', '-updatedAt', 'id'] as const
 
 export interface UserFilter {
   readonly status: readonly User['status'][]
@@ -76,6 +76,8 @@ const SORT_COLUMNS: Readonly<Record<string, SortColumn>> = {
   updatedAt: byTime('updated_at'),
   // Unique in the tenant: no second column, and the unique index serves the order.
   userName: { position: 'user_name_key', columns: ['user_name_key'], casts: ['$?::text'], isValid: () => true },
+  // The order of the directory's listing as well: two sides in one order can be compared as they stream.
+  id: { position: 'id::text', columns: ['id'], casts: ['$?::uuid'], isValid: (id) => z.uuid().safeParse(id).success },
 }
 
 function compose(
