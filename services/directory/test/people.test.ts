@@ -106,6 +106,12 @@ describe('people', () => {
     expect(names((await app.inject('/v1/people?q=%25')).json())).toEqual([])
   })
 
+  test('are found whatever the case and the marks of their names', async () => {
+    for (const q of ['lowenstein', 'LÖWEN', 'löwenst']) {
+      expect(names((await app.inject(`/v1/people?q=${encodeURIComponent(q)}`)).json())).toEqual(['adam.l'])
+    }
+  })
+
   test('are found by address, whatever its case', async () => {
     expect(names((await app.inject('/v1/people?email=ADA@example.com')).json())).toEqual(['ada'])
   })

@@ -19,10 +19,8 @@ CREATE TABLE person (
   version bigint NOT NULL,
   created_at timestamptz(3) NOT NULL,
   updated_at timestamptz(3) NOT NULL,
-  -- What a search looks at, in lower case; computed by the database, so that no writer can forget it.
-  search_text text COLLATE "C" GENERATED ALWAYS AS (
-    lower(display_name || ' ' || user_name || ' ' || coalesce(primary_email, ''))
-  ) STORED,
+  -- What a search looks at: display name, user name and first address, folded by the projection (search-text.ts).
+  search_text text COLLATE "C" NOT NULL,
   CONSTRAINT person_pkey PRIMARY KEY (user_id)
 ) WITH (fillfactor = 85);
 

@@ -1,4 +1,5 @@
 import type { Person, PrismaClient } from '../generated/client.js'
+import { searchText } from './search-text.js'
 
 /** A person by id; null when there is none. */
 export function findPerson(prisma: PrismaClient, userId: string): Promise<Person | null> {
@@ -27,13 +28,13 @@ export function listPeople(
 
 /**
  * People whose name, user name or address begins with, holds or resembles the text, best first: a word that begins with
- * it, then any place, then misspellings (trigram similarity above 0.3 of a word).
+ * it, then any place, then misspellings (a word's trigrams alike to 0.6, Postgres's default).
  */
 export async function searchPeople(
   prisma: PrismaClient,
   { q, limit, offset }: { readonly q: string; readonly limit: number; readonly offset: number },
 ): Promise<Person[]> {
-  const text = q.toLowerCase()
+  const text = searchText(q)
   const pattern = text.replace(/[\\%_]/g, '\\$&')
   const found = await prisma.$queryRaw<{ user_id: string }[]>`
     SELECT user_id::text FROM person

@@ -87,7 +87,8 @@ function page(found: readonly Person[], limit: number, next: (last: Person) => u
 
 function toDocument({
   userId,
-  emailKeys: _,
+  emailKeys: _keys,
+  searchText: _text,
   version,
   createdAt,
   updatedAt,
