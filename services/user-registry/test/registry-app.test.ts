@@ -9,6 +9,7 @@ import { decodeRecordBody } from '@rollcall/kafka'
 import { createMetrics } from '@rollcall/observability'
 import { type LogSink, logSink } from '@rollcall/observability/testing'
 import { uuidv7 } from 'uuidv7'
+import { forgetAnswers } from '../src/idempotency/forget-answers.js'
 import { importUsers } from '../src/import/import-users.js'
 import { PROBLEMS } from '../src/problems.js'
 import { createRegistryApp } from '../src/registry-app.js'
@@ -264,6 +265,8 @@ test('the same Idempotency-Key gets the same answer, once done, for success and 
   expect(refused.statusCode).toBe(409)
   const refusedAgain = await send('POST', '/v1/users', { ...body, emails: [] }, refusedKey)
   expect([refusedAgain.statusCode, refusedAgain.json().code]).toEqual([409, refused.json().code])
+  expect(refused.headers).not.toHaveProperty('idempotency-replayed')
+  expect(refusedAgain.headers).toHaveProperty('idempotency-replayed', 'true')
 })
 
 test('twenty twins with one Idempotency-Key make one user', async () => {
@@ -274,6 +277,16 @@ test('twenty twins with one Idempotency-Key make one user', async () => {
   expect(new Set(made.map((answer) => answer.json().id)).size).toBe(1)
   expect(answers.every(({ statusCode }) => statusCode === 201 || statusCode === 409)).toBe(true)
   expect((await traces(made[0]?.json().id)).events).toHaveLength(1)
+})
+
+test('answers are forgotten when their time is over, however many there are', async () => {
+  const key = { 'idempotency-key': randomUUID() }
+  const body = person()
+  await send('POST', '/v1/users', body, key)
+  for (let at = 0; at < 4; at++) await send('POST', '/v1/users', person(), { 'idempotency-key': randomUUID() })
+  expect(await forgetAnswers(database.pool, 3_600_000, 2)).toBe(0)
+  expect(await forgetAnswers(database.pool, 0, 2)).toBeGreaterThanOrEqual(5)
+  expect((await send('POST', '/v1/users', body, key)).json()).toMatchObject({ code: 'ERR_USER_NAME_TAKEN' })
 })
 
 test('pages show every user once, though users come and change meanwhile', async () => {

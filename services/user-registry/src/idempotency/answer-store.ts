@@ -36,20 +36,25 @@ export async function findAnswer(sql: Sql, request: IdempotentRequest): Promise<
   return { status: row.status, body: row.body }
 }
 
-/** Keeps a refusal, or a success that wrote nothing else. Whoever comes first wins: read the answer back after it. */
+/**
+ * Keeps a refusal, or a success that wrote nothing else.
+ *
+ * @returns false when a twin of the request was first: its answer stands, and is the one to give.
+ */
 export async function keepAnswer(
   sql: Sql,
   request: IdempotentRequest,
   answer: StoredAnswer | RollcallError,
-): Promise<void> {
+): Promise<boolean> {
   const [status, body] =
     'status' in answer
       ? [answer.status, answer.body]
       : [null, JSON.stringify({ code: answer.code, message: answer.message, facts: answer.facts })]
-  await sql.query({
+  const { rowCount } = await sql.query({
     name: 'registry_keep_answer',
     text: `INSERT INTO idempotency_key (tenant_id, principal, key, request_hash, status, body, created_at)
            VALUES ($1, $2, $3, $4, $5, $6, now()) ON CONFLICT DO NOTHING`,
     values: [request.tenantId, request.principal, request.key, request.requestHash, status, body],
   })
+  return rowCount === 1
 }

@@ -99,7 +99,9 @@ export function createUserCommands(options: UserCommandsOptions): UserCommands {
         const decision = decideChange(state, command, context(request))
         if (decision !== undefined) return write(decision, state, request, 200)
         const unchanged = { status: 200, body: JSON.stringify(toPublicUser(state.user)) }
-        if (request.idempotency !== undefined) await keepAnswer(sql, request.idempotency, unchanged)
+        // Not kept: a twin was first. Undefined asks for another round, which finds its answer.
+        if (request.idempotency !== undefined && !(await keepAnswer(sql, request.idempotency, unchanged)))
+          return undefined
         return { ...unchanged, replayed: false }
       }),
   }
@@ -126,11 +128,8 @@ async function answered(
     } catch (error) {
       if (isLostRace(error) || uniqueViolation(error)?.constraint === 'idempotency_key_unique') continue
       if (idempotency === undefined || !isFinalRefusal(error)) throw error
-      await keepAnswer(sql, idempotency, error)
-      // The twin of this request may have succeeded, and its success be what refused this one.
-      const first = await answerBefore(sql, idempotency)
-      if (first !== undefined) return first
-      throw error
+      // Not kept: a twin of this request was first, and its success may be what refused this one. Round again.
+      if (await keepAnswer(sql, idempotency, error)) throw error
     }
   }
   throw idempotency === undefined ? new UserContendedError(userId, MAX_ATTEMPTS) : new IdempotencyInProgressError()

@@ -36,7 +36,7 @@ export interface UserRoutesOptions {
   readonly principalOf: (request: FastifyRequest) => Principal
 }
 
-/** The REST door to the user commands. Answers are sent as the JSON text they were stored as: one version, one sequence of bytes. */
+/** The REST door to the user commands. Answers are sent as ready JSON text: it was made once, for the audit row. */
 export function addUserRoutes(app: App, { sql, codec, commands, principalOf }: UserRoutesOptions): void {
   const tags = ['users']
 
