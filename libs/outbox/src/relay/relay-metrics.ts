@@ -63,6 +63,8 @@ export function createRelayMetrics(metrics: Metrics): RelayMetrics {
     led(of, isActive) {
       epoch.set(of)
       active.set(isActive ? 1 : 0)
+      // The leader alone measures lag; what this process measured last must not stay on display beside it.
+      if (!isActive) for (const gauge of [waiting, oldest, writer, writerPid]) gauge.set(0)
     },
     stopped: (code) => stopped.set({ code }, 1),
     lag(status) {

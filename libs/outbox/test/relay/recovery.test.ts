@@ -74,7 +74,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>, time
   }
 }
 
-test('relays killed between send and acknowledgement lose nothing, and repeat at most what was not stored', async () => {
+test('relays killed before and after a send lose nothing, and repeat at most the page under way', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'relay-'))
   const log = join(folder, 'topic')
   const script = fileURLToPath(new URL('relay-process.mjs', import.meta.url))
@@ -85,9 +85,8 @@ test('relays killed between send and acknowledgement lose nothing, and repeat at
         database.pool,
         ids.flatMap((id) => messages(id, version)),
       )
-    const kills = 5
-    for (let kill = 0; kill < kills; kill++) {
-      const child = spawn(process.execPath, [script, database.url, log, '3'], { stdio: 'inherit' })
+    for (const killAt of ['before', 'after', 'before', 'after']) {
+      const child = spawn(process.execPath, [script, database.url, log, killAt], { stdio: 'inherit' })
       const [, signal] = await once(child, 'exit')
       expect(signal).toBe('SIGKILL')
     }
@@ -102,9 +101,10 @@ test('relays killed between send and acknowledgement lose nothing, and repeat at
       expect(Number(version)).toBeLessThanOrEqual(known + 1)
       newest.set(key, Math.max(known, Number(version)))
     }
-    // A page is 50 rows: the one under way, and the one before it whose checkpoint may not have been stored in time.
-    expect(all.length - 600).toBeGreaterThan(0)
-    expect(all.length - 600).toBeLessThanOrEqual(kills * 150)
+    // A page is 50 rows, and two relays died holding one that Kafka had; on a busy machine the position of the page
+    // before may not be stored yet either.
+    expect(all.length - 600).toBeGreaterThanOrEqual(100)
+    expect(all.length - 600).toBeLessThanOrEqual(4 * 150)
   } finally {
     await rm(folder, { recursive: true })
   }
