@@ -1,4 +1,7 @@
 import type { Bench } from './bench.js'
+import { rebuild } from './benches/rebuild.js'
+import { relay } from './benches/relay.js'
+import { write } from './benches/write.js'
 
 /** In the order in which they are run and shown. */
-export const benches: readonly Bench[] = []
+export const benches: readonly Bench[] = [write, relay, rebuild]

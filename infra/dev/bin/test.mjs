@@ -2,6 +2,7 @@
 // `npm test`: installs and builds what is missing, then one jest run; arguments go to jest.
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { installAndBuild, root } from './build.mjs'
 import { createProgress } from './progress.mjs'
 
@@ -11,7 +12,8 @@ try {
   console.error(error.message)
   process.exit(1)
 }
-const jest = createRequire(import.meta.url).resolve('jest/bin/jest.js')
+// By its package: jest exports no path to its program.
+const jest = join(dirname(createRequire(import.meta.url).resolve('jest/package.json')), 'bin/jest.js')
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
 const child = spawn(process.execPath, [...flags, jest, '-c', 'infra/jest/jest.config.mjs', ...process.argv.slice(2)], {
   cwd: root,

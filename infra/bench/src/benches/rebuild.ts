@@ -1,0 +1,118 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { directoryMigrations, people } from '@rollcall/directory'
+import { cloudEventHeaders, userLifecycle } from '@rollcall/events'
+import { userCreated, userUpdated } from '@rollcall/events/testing'
+import { encodeRecordBody, type KafkaClient, partitionOf } from '@rollcall/kafka'
+import { pgStore, runProjections } from '@rollcall/projections'
+import type { Bench } from '../bench.js'
+import { benchKafka, benchTools, makeTopic, openBenchDatabase, readyCodec } from '../bench-tools.js'
+import { interleave, median, pairedRatio } from '../measure.js'
+
+const VERSIONS = 5
+
+/** How fast the directory is rebuilt from its topic, against reading and decoding the topic and doing nothing with it. */
+export const rebuild: Bench = {
+  name: 'rebuild',
+  about: 'rebuild of the directory, against reading and decoding every event of the topic',
+  async run({ stack, rounds, scale, log }) {
+    const { pool } = await openBenchDatabase(stack, 'bench_rebuild', directoryMigrations)
+    const codec = await readyCodec(stack.schemaRegistry)
+    const kafka = benchKafka(stack.kafka)
+    await makeTopic(kafka)
+    const users = Math.round(200_000 * scale)
+    await fill(kafka, users, codec)
+    const events = users * VERSIONS
+    log(`${events} events of ${users} users on the topic`)
+
+    // Paused, so that the ordinary runner does not work through the topic beside the measured rebuild.
+    await pool.query(
+      `INSERT INTO projections.projection (name, version, topic, state) VALUES ('people', 1, $1, 'paused')`,
+      [userLifecycle.name],
+    )
+    await pool.query(
+      `CREATE TABLE projections.applied_version_people PARTITION OF projections.applied_version FOR VALUES IN ('people')`,
+    )
+    const projections = runProjections([people], {
+      kafka,
+      database: pgStore(pool),
+      codec,
+      ...benchTools(),
+    })
+    await projections.start()
+
+    const figures = await interleave(rounds, {
+      async decode() {
+        const startedAt = performance.now()
+        let decoded = 0
+        await kafka.readTopic({
+          topic: userLifecycle.name,
+          async onBatch({ records }) {
+            for (const { value } of records) {
+              const event = codec.decode(value as Buffer)
+              if (event instanceof Promise) await event
+              decoded++
+            }
+          },
+        })
+        if (decoded !== events) throw new Error(`decoded ${decoded} of ${events} events`)
+        return events / ((performance.now() - startedAt) / 1_000)
+      },
+      async rebuild() {
+        const startedAt = performance.now()
+        await projections.rebuild('people')
+        for (;;) {
+          const rebuild = (await projections.status())[0]?.rebuild
+          if (rebuild?.phase === 'failed') throw new Error(`the rebuild failed: ${rebuild.error}`)
+          if (rebuild?.phase === 'done' && Date.parse(rebuild.startedAt) >= performance.timeOrigin + startedAt - 1)
+            break
+          await delay(20)
+        }
+        return events / ((performance.now() - startedAt) / 1_000)
+      },
+    })
+    const { rows } = await pool.query<{ people: string }>('SELECT count(*) AS people FROM person')
+    if (Number(rows[0]?.people) !== users) throw new Error(`${rows[0]?.people} people instead of ${users}`)
+    await projections.close()
+    await kafka.close()
+    await pool.end()
+    const ratio = pairedRatio(figures.rebuild, figures.decode)
+    return [
+      {
+        bench: 'rebuild',
+        value: median(figures.rebuild),
+        ceiling: median(figures.decode),
+        ratio,
+        unit: 'events/s',
+        against: 'consume and Avro decode only',
+        ask: { text: '>= 0.40', holds: ratio >= 0.4 },
+      },
+    ]
+  },
+}
+
+async function fill(kafka: KafkaClient, users: number, codec: Awaited<ReturnType<typeof readyCodec>>): Promise<void> {
+  const producer = kafka.producer()
+  let batch: { partition: number; body: Buffer; timestampMs: number }[] = []
+  // A thousand users at a time, so that versions of one user are spread over the log as in life.
+  for (let first = 0; first < users; first += 1_000) {
+    let states = Array.from(
+      { length: Math.min(1_000, users - first) },
+      (_, at) => userCreated({ seed: first + at + 1 }) as Parameters<typeof userUpdated>[0],
+    )
+    for (let version = 1; version <= VERSIONS; version++) {
+      if (version > 1) states = states.map((state) => userUpdated(state))
+      for (const state of states) {
+        const event = state as ReturnType<typeof userCreated>
+        const body = encodeRecordBody({
+          key: event.userId,
+          value: codec.encode(event),
+          headers: cloudEventHeaders(event, { source: '/bench' }),
+        })
+        batch.push({ partition: partitionOf(Buffer.from(event.userId), 12), body, timestampMs: Date.now() })
+      }
+      await producer.send(userLifecycle.name, batch)
+      batch = []
+    }
+  }
+  await producer.close()
+}
