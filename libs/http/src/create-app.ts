@@ -1,27 +1,13 @@
 import type { Logger, Metrics } from '@rollcall/observability'
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type RawReplyDefaultExpression,
-  type RawRequestDefaultExpression,
-  type RawServerDefault,
-} from 'fastify'
+import Fastify from 'fastify'
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { App } from './app.js'
 import { addHealth } from './health.js'
 import { acceptJsonBodies } from './json-body.js'
 import { addOpenApi } from './openapi.js'
 import { answerProblems } from './problem-answers.js'
 import { addRequestContext } from './request-context.js'
 import { validateByZod } from './validation-problems.js'
-
-/** A Fastify application whose routes are typed by their zod schemas. */
-export type App = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  ZodTypeProvider
->
 
 export interface AppOptions {
   readonly service: string
@@ -61,6 +47,21 @@ export async function createApp(options: AppOptions): Promise<App> {
   addRequestContext(app, options)
   answerProblems(app, options)
   addHealth(app, options)
+  endConnectionsWhenClosing(app)
   if (options.openapi !== undefined) await addOpenApi(app, options.openapi, options.version)
   return app
+}
+
+// Closing ends the connections that are idle at that moment; one that answers its last request later would be kept alive,
+// and would keep the process, for more than a minute.
+function endConnectionsWhenClosing(app: App): void {
+  let closing = false
+  app.addHook('preClose', (done) => {
+    closing = true
+    done()
+  })
+  app.addHook('onResponse', (_request, _reply, done) => {
+    if (closing) setImmediate(() => app.server.closeIdleConnections())
+    done()
+  })
 }

@@ -1,5 +1,5 @@
-import type { Metrics } from '@rollcall/observability'
-import type { App } from './create-app.js'
+import { type Metrics, serializeError } from '@rollcall/observability'
+import type { App } from './app.js'
 
 export interface HealthOptions {
   readonly service: string
@@ -16,10 +16,19 @@ export function addHealth(
 ): void {
   app.get('/health/live', { schema: { hide: true } }, async () => ({ status: 'live', service, version }))
 
-  app.get('/health/ready', { schema: { hide: true } }, async (_request, reply) => {
-    const entries = await Promise.all(
+  // Probes that overlap share one round of checks: a dependency that hangs must not be asked more and more.
+  let round: Promise<(readonly [string, Outcome])[]> | undefined
+  const checkAll = () => {
+    round ??= Promise.all(
       Object.entries(readiness).map(async ([name, check]) => [name, await outcome(check, readinessTimeoutMs)] as const),
-    )
+    ).finally(() => {
+      round = undefined
+    })
+    return round
+  }
+
+  app.get('/health/ready', { schema: { hide: true } }, async (_request, reply) => {
+    const entries = await checkAll()
     const ready = entries.every(([, { status }]) => status === 'ok')
     return reply
       .code(ready ? 200 : 503)
@@ -31,10 +40,12 @@ export function addHealth(
   )
 }
 
-async function outcome(
-  check: () => Promise<void>,
-  timeoutMs: number,
-): Promise<{ status: 'ok' | 'failed'; reason?: string }> {
+interface Outcome {
+  readonly status: 'ok' | 'failed'
+  readonly reason?: string
+}
+
+async function outcome(check: () => Promise<void>, timeoutMs: number): Promise<Outcome> {
   let timer: NodeJS.Timeout | undefined
   try {
     await Promise.race([
@@ -45,8 +56,15 @@ async function outcome(
     ])
     return { status: 'ok' }
   } catch (error) {
-    return { status: 'failed', reason: error instanceof Error ? error.message : String(error) }
+    return { status: 'failed', reason: reasonOf(error) }
   } finally {
     clearTimeout(timer)
   }
+}
+
+// As a log would show it: the message of a driver may hold the password of a connection string. A connection that is
+// refused on two addresses has a code and no message.
+function reasonOf(error: unknown): string {
+  const { message, code, name } = serializeError(error)
+  return [code, message].filter(Boolean).join(': ') || name
 }

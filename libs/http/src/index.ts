@@ -1,4 +1,5 @@
-export { type App, type AppOptions, createApp } from './create-app.js'
+export type { App } from './app.js'
+export { type AppOptions, createApp } from './create-app.js'
 export { decodeCursor, encodeCursor } from './cursor.js'
 export { type EntityTags, etagOf, ifMatchAllows, ifNoneMatchHolds, parseEntityTags } from './entity-tag.js'
 export {

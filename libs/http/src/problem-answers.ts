@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { isRetryable, RollcallError } from '@rollcall/errors'
 import type { Logger } from '@rollcall/observability'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import type { App } from './create-app.js'
+import type { App } from './app.js'
 import { RequestInvalidError } from './http-errors.js'
 import type { Problem, ProblemError } from './problem.js'
 import { correlationIdOf } from './request-context.js'
@@ -43,8 +43,10 @@ export function answerProblems(
   app: App,
   { logger, problems = {}, isTransient = () => false }: ProblemAnswersOptions,
 ): void {
+  const statuses = { ...OWN_PROBLEMS, ...problems }
+
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
-    const answer = answerFor(error, { ...OWN_PROBLEMS, ...problems }, isTransient)
+    const answer = answerFor(error, statuses, isTransient)
     if (answer.status >= 500) {
       logger.error({ err: error, code: answer.code, correlationId: correlationIdOf(request) }, 'request failed')
     }
@@ -134,11 +136,7 @@ function send(request: FastifyRequest, reply: FastifyReply, { status, code, deta
   }
   if (status === 503) reply.header('retry-after', String(RETRY_AFTER_SECONDS))
   // As text: the route's response schemas describe it, they need not run over it.
-  return reply
-    .code(status)
-    .type('application/problem+json; charset=utf-8')
-
-    .send(JSON.stringify(problem))
+  return reply.code(status).type('application/problem+json; charset=utf-8').send(JSON.stringify(problem))
 }
 
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '/'

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { beginSpan, type Logger, type Metrics, type OpenSpan, runWithRequest } from '@rollcall/observability'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { App } from './create-app.js'
+import { uuidv7 } from 'uuidv7'
+import type { App } from './app.js'
 
 /** What is kept of a running request, by the request. */
 interface Running {
@@ -32,7 +32,7 @@ export function addRequestContext(app: App, { logger, metrics }: RequestContextO
   })
 
   app.addHook('onRequest', (request, reply, done) => {
-    const correlationId = acceptedId(request.headers['x-correlation-id']) ?? randomUUID()
+    const correlationId = acceptedId(request.headers['x-correlation-id']) ?? uuidv7()
     const traceparent = one(request.headers.traceparent)
     const span = beginSpan(`${request.method} ${routeOf(request)}`, {
       kind: 'server',
@@ -41,6 +41,10 @@ export function addRequestContext(app: App, { logger, metrics }: RequestContextO
     })
     running.set(request, { correlationId, traceparent, span, startedAt: performance.now() })
     reply.header('x-correlation-id', correlationId)
+    // onResponse is not called for a client that went away, nor is onRequestAbort once its body was read.
+    reply.raw.once('close', () => {
+      if (running.delete(request)) abandon(request, correlationId, span)
+    })
     done()
   })
 
@@ -62,20 +66,16 @@ export function addRequestContext(app: App, { logger, metrics }: RequestContextO
     done()
   })
 
-  // A client that went away: onResponse is not called, the span would stay open.
-  app.addHook('onRequestAbort', (request, done) => {
-    const facts = running.get(request)
-    facts?.span.end()
-    logger.info(
-      { method: request.method, route: routeOf(request), correlationId: facts?.correlationId },
-      'request aborted',
-    )
-    done()
-  })
+  function abandon(request: FastifyRequest, correlationId: string, span: OpenSpan): void {
+    span.setAttributes({ 'error.type': 'aborted' })
+    span.end()
+    logger.info({ method: request.method, route: routeOf(request), correlationId }, 'request aborted')
+  }
 
   function finish(request: FastifyRequest, reply: FastifyReply): void {
     const facts = running.get(request)
     if (facts === undefined) return
+    running.delete(request)
     const route = routeOf(request)
     const { method } = request
     const status = reply.statusCode

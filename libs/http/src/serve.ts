@@ -1,7 +1,7 @@
 import { loopbackHost } from '@rollcall/config'
 import type { Logger } from '@rollcall/observability'
 import closeWithGrace from 'close-with-grace'
-import type { App } from './create-app.js'
+import type { App } from './app.js'
 import { HostNotLoopbackError, PortTakenError } from './http-errors.js'
 
 export interface ServeOptions {

@@ -1,7 +1,8 @@
 import { RollcallError } from '@rollcall/errors'
 import { createLogger, createMetrics, currentRequest, type Logger } from '@rollcall/observability'
 import { z } from 'zod'
-import { type App, createApp } from '../src/create-app.js'
+import type { App } from '../src/app.js'
+import { createApp } from '../src/create-app.js'
 import type { Problem } from '../src/problem.js'
 import { OWN_PROBLEMS } from '../src/problem-answers.js'
 
@@ -63,6 +64,8 @@ test.each([
   ['malformed JSON', () => post('{"name": oops}'), 400, 'ERR_BODY_MALFORMED'],
   ['a body that ends early', () => post('{"name": "x"'), 400, 'ERR_BODY_MALFORMED'],
   ['a member called __proto__', () => post('{"__proto__": {"admin": true}}'), 400, 'ERR_BODY_MALFORMED'],
+  ['a __proto__ in escapes', () => post('{"\\u005f_proto__": {"admin": true}}'), 400, 'ERR_BODY_MALFORMED'],
+  ['nesting without end', () => post(`{"name":${'['.repeat(900)}`), 400, 'ERR_BODY_MALFORMED'],
   ['an oversized body', () => post(JSON.stringify({ name: 'x'.repeat(2_000) })), 413, 'ERR_BODY_TOO_LARGE'],
   ['another media type', () => post('name=x', { 'content-type': 'text/plain' }), 415, 'ERR_MEDIA_TYPE_UNSUPPORTED'],
   ['an unknown address', () => app.inject('/nowhere'), 404, 'ERR_ROUTE_UNKNOWN'],
@@ -130,6 +133,18 @@ test('readiness names what is missing and why, within its time limit', async () 
   expect((await app.inject('/health/live')).json()).toEqual({ status: 'live', service: 'test', version: '1.2.3' })
 })
 
+test('readiness shows no password of a connection string, and overlapping probes share one round', async () => {
+  let rounds = 0
+  ready = async () => {
+    rounds++
+    throw new Error('no answer from postgresql://app:hunter2@127.0.0.1:5432/x')
+  }
+  const [first, second] = await Promise.all([app.inject('/health/ready'), app.inject('/health/ready')])
+  expect(first.payload).toContain('no answer from postgresql://(hidden)@127.0.0.1:5432/x')
+  expect(second.payload).toBe(first.payload)
+  expect(rounds).toBe(1)
+})
+
 test('requests are measured by route pattern', async () => {
   await post('{"name":"x"}')
   const { payload } = await app.inject('/metrics')
@@ -141,6 +156,10 @@ test('the API describes itself, and its page needs nobody else', async () => {
   const document = (await app.inject('/openapi.json')).json()
   expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'Things', version: '1.2.3' } })
   expect(Object.keys(document.paths)).toContain('/things/{id}')
+  expect(document.paths['/things/{id}'].post.responses.default.content).toEqual({
+    'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
+  })
+  expect(document.components.schemas.Problem.required).toContain('correlationId')
   const page = await app.inject('/docs/')
   expect(page.statusCode).toBe(200)
   expect(page.payload).not.toMatch(/(?:src|href)="https?:/)
