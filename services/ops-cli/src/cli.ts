@@ -143,7 +143,8 @@ function report(thrown: unknown, options: GlobalOptions, io: CliIo): ExitCode {
       io.stderr.write('(--verbose shows where this comes from)\n')
   }
   if (options.verbose === true) {
-    for (let one: unknown = error, depth = 0; one instanceof Error && depth < 8; one = one.cause, depth++) {
+    let one = error as { readonly stack?: string; readonly cause?: unknown } | undefined
+    for (let depth = 0; one?.stack !== undefined && depth < 8; one = one.cause as typeof one, depth++) {
       io.stderr.write(`${depth > 0 ? 'caused by ' : ''}${one.stack}\n`)
     }
   }

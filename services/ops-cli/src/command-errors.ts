@@ -72,15 +72,27 @@ export interface Problem {
 
 /** "connection refused" rather than `fetch failed`: undici and kafkajs hide the reason in a cause. */
 export function reasonOf(error: unknown): string {
-  for (let one: unknown = error, depth = 0; one instanceof Error && depth < 8; one = one.cause, depth++) {
-    const { code } = one as { code?: unknown }
-    if (typeof code === 'string' && code in REASONS) return REASONS[code] as string
-    if (one.name === 'TimeoutError') return 'no answer in time'
-    if (one instanceof AggregateError && one.errors.length > 0) return reasonOf(one.errors[0])
-    if (one.cause === undefined) return one.message
+  let reason = String(error)
+  // Told by their members, not by their class: the errors of fetch may come from another realm.
+  for (let one = error, depth = 0; isErrorLike(one) && depth < 8; one = one.cause ?? one.errors?.[0], depth++) {
+    const known = REASONS[String(one.code)] ?? REASONS[String(one.name)]
+    if (known !== undefined) return known
+    if (one.message !== undefined && one.message !== '') reason = one.message
   }
-  return String(error)
+  return reason
 }
+
+interface ErrorLike {
+  /** A number in a DOMException. */
+  readonly code?: string | number
+  readonly name?: string
+  readonly message?: string
+  readonly cause?: unknown
+  /** Of an AggregateError: one for each address of the host. */
+  readonly errors?: readonly unknown[]
+}
+
+const isErrorLike = (value: unknown): value is ErrorLike => typeof value === 'object' && value !== null
 
 const REASONS: Record<string, string> = {
   ECONNREFUSED: 'connection refused',
@@ -90,6 +102,7 @@ const REASONS: Record<string, string> = {
   EAI_AGAIN: 'no such host',
   ETIMEDOUT: 'no answer in time',
   EHOSTUNREACH: 'no route to the host',
+  TimeoutError: 'no answer in time',
   UND_ERR_SOCKET: 'connection closed',
   UND_ERR_CONNECT_TIMEOUT: 'no answer in time',
   UND_ERR_HEADERS_TIMEOUT: 'no answer in time',

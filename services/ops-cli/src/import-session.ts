@@ -50,8 +50,11 @@ export async function runImportSession(options: ImportSessionOptions): Promise<I
       state = await deliver(step.value, state, options)
     }
     return state
+  } catch (error) {
+    throw options.signal.aborted ? new CommandInterruptedError() : error
   } finally {
-    await batches.return(undefined)
+    // Not awaited: it waits for the read ahead, and a pipe may stay silent for ever.
+    batches.return(undefined).catch(() => {})
   }
 }
 
@@ -120,7 +123,7 @@ async function deliver(
     if (!waiting) {
       const seconds = Math.round(giveUpAfterMs / 1000)
       note(
-        `${unavailable(error)} (${grouped(state.confirmed.line)} lines are confirmed); trying again for up to ${seconds} s.`,
+        `${unavailable(error)}; confirmed up to line ${grouped(state.confirmed.line)}, trying again for up to ${seconds} s.`,
       )
       waiting = true
     }

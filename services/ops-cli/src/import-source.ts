@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
+import { addAbortSignal, type Readable } from 'node:stream'
 import { UsageInvalidError } from './command-errors.js'
 import { type CsvColumns, type CsvColumnsOptions, readCsvHeader } from './csv-columns.js'
 import { csvUsers } from './csv-users.js'
@@ -18,6 +19,8 @@ export interface ImportSource {
   readonly bytes: number | undefined
   /** Equal for two files that begin, end and measure alike; undefined for a pipe. */
   readonly fingerprint: string | undefined
+  /** Ends a reading that was not finished. */
+  close(): void
 }
 
 export interface ImportSourceOptions extends CsvColumnsOptions {
@@ -42,6 +45,7 @@ export async function openImportFile(path: string, options: ImportSourceOptions)
   return {
     bytes,
     fingerprint: await fingerprintOf(path, bytes),
+    close() {},
     records(after) {
       if (header === undefined) return ndjsonUsers(linesAfter(after))
       return csvUsers(linesAfter(after.byte === 0 ? header.end : after), header.columns)
@@ -49,11 +53,14 @@ export async function openImportFile(path: string, options: ImportSourceOptions)
   }
 }
 
-/** Reads users from a pipe, once. */
-export function openImportPipe(input: AsyncIterable<Uint8Array>, options: ImportSourceOptions): ImportSource {
+/** Reads users from a pipe, once; an aborted signal ends it, also while it is silent. */
+export function openImportPipe(input: Readable, options: ImportSourceOptions, signal: AbortSignal): ImportSource {
+  addAbortSignal(signal, input)
   return {
     bytes: undefined,
     fingerprint: undefined,
+    // A pipe that is still open would keep the process alive until its writer ends.
+    close: () => void input.destroy(),
     async *records() {
       const lines = physicalLines(input)
       if (options.format === 'ndjson') yield* ndjsonUsers(lines)

@@ -139,7 +139,7 @@ test('a wait is said once, and so is its end', async () => {
   const { final, notes } = run(users(5))
   await final
   expect(notes).toEqual([
-    'The registry answers 503 (0 lines are confirmed); trying again for up to 5 s.',
+    'The registry answers 503; confirmed up to line 0, trying again for up to 5 s.',
     'The registry answers again; going on after line 5.',
   ])
 })

@@ -71,7 +71,7 @@ async function importUsers(context: CommandContext, file: string, options: Impor
   const reading = { format, mapping: options.map ?? {}, delimiter: delimiterOf(options.delimiter) }
   const isPipe = file === '-'
   const path = resolve(cwd, file)
-  const source = isPipe ? openImportPipe(context.stdin, reading) : await openImportFile(path, reading)
+  const source = isPipe ? openImportPipe(context.stdin, reading, signal) : await openImportFile(path, reading)
   const places = placesOf(isPipe ? resolve(cwd, 'stdin') : path, options.errors && resolve(cwd, options.errors))
   const start = isPipe
     ? startOfPipe(options)
@@ -112,6 +112,7 @@ async function importUsers(context: CommandContext, file: string, options: Impor
   } catch (error) {
     stopped = error
   } finally {
+    source.close()
     progress.stop()
     await failures.close()
   }
