@@ -1,6 +1,6 @@
 import { copyIn, type Pool, type PoolClient, withTransaction } from '@rollcall/database'
 import { sequenceOf } from '@rollcall/events'
-import type { KafkaRecord } from '@rollcall/kafka'
+import type { KafkaRecord, PartitionOffsets } from '@rollcall/kafka'
 import { serializeError } from '@rollcall/observability'
 import type { Clock } from './clock.js'
 import type { LatestState, ProjectedEvent, TableProjection } from './define-projection.js'
@@ -23,11 +23,16 @@ export interface FoldRebuildOptions<E extends ProjectedEvent> {
 }
 
 export interface FoldRebuild {
-  /** Takes the right to rebuild, for one process at a time; answers how to give it back. @throws RebuildRunningError */
-  begin(): Promise<() => Promise<void>>
-  run(signal: AbortSignal): Promise<{ readonly events: number; readonly users: number; readonly tookMs: number }>
+  /** Takes the right to rebuild, for one process at a time, and shows that it has begun. @throws RebuildRunningError */
+  begin(): Promise<BegunRebuild>
   /** Drops what a killed rebuild left behind, unless another process is at it. */
   sweep(): Promise<void>
+}
+
+export interface BegunRebuild {
+  run(signal: AbortSignal): Promise<{ readonly events: number; readonly users: number; readonly tookMs: number }>
+  /** Gives the right to rebuild back. */
+  end(): Promise<void>
 }
 
 /**
@@ -41,7 +46,7 @@ export function foldRebuild<E extends ProjectedEvent>(options: FoldRebuildOption
   const { name, topic } = projection
   const lockKey = `rollcall.projections.rebuild.${name}`
 
-  async function begin(): Promise<() => Promise<void>> {
+  async function lock(): Promise<() => Promise<void>> {
     const client = await pool.connect()
     try {
       // A session lock: gone with the process, however it ends.
@@ -63,12 +68,22 @@ export function foldRebuild<E extends ProjectedEvent>(options: FoldRebuildOption
     }
   }
 
-  async function run(signal: AbortSignal) {
-    const startedAt = clock.now()
-    const offsets = await kafka.offsets(topic.name)
-    const total = offsets.reduce((sum, { low, high }) => sum + high - low, 0)
-    const tell = progressTeller(options, { total, startedAt })
-    await tell('reading', 0)
+  async function begin(): Promise<BegunRebuild> {
+    const end = await lock()
+    try {
+      const startedAt = clock.now()
+      const offsets = await kafka.offsets(topic.name)
+      const total = offsets.reduce((sum, { low, high }) => sum + high - low, 0)
+      const tell = progressTeller(options, { total, startedAt })
+      await tell('reading', 0)
+      return { end, run: (signal) => run(signal, { startedAt, offsets, total, tell }) }
+    } catch (error) {
+      await end()
+      throw error
+    }
+  }
+
+  async function run(signal: AbortSignal, { startedAt, offsets, total, tell }: RunFrom) {
     let events = 0
     try {
       const shadow = await openShadow(pool, projection)
@@ -109,9 +124,8 @@ export function foldRebuild<E extends ProjectedEvent>(options: FoldRebuildOption
 
   return {
     begin,
-    run,
     async sweep() {
-      const end = await begin().catch((error: unknown) => {
+      const end = await lock().catch((error: unknown) => {
         if (error instanceof RebuildRunningError) return undefined
         throw error
       })
@@ -134,6 +148,13 @@ export function foldRebuild<E extends ProjectedEvent>(options: FoldRebuildOption
       }
     },
   }
+}
+
+interface RunFrom {
+  readonly startedAt: number
+  readonly offsets: readonly PartitionOffsets[]
+  readonly total: number
+  readonly tell: ReturnType<typeof progressTeller>
 }
 
 const PARTITIONS_AT_ONCE = 4

@@ -69,10 +69,9 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
   }
 
   async function fold(rebuild: FoldRebuild, reason: string): Promise<void> {
-    const end = await rebuild.begin()
+    const { run, end } = await rebuild.begin()
     logger.info({ projection: name, reason }, 'projection rebuild started by fold')
-    folding = rebuild
-      .run(closing.signal)
+    folding = run(closing.signal)
       .then(({ events, users, tookMs }) => {
         metrics.rebuildEvents.set({ projection: name }, events)
         logger.info({ projection: name, events, users, tookMs }, 'projection rebuilt')
