@@ -13,6 +13,7 @@ export {
 export { outboxMigrations } from './outbox-migrations.js'
 export { type ArchivedMessage, type ReadArchiveOptions, readArchive } from './read-archive.js'
 export { createRelay, type Relay, type RelayProcessStatus, relayHealthy } from './relay/create-relay.js'
+export { type OutboxReader, openOutboxReader, type Tick } from './relay/outbox-reader.js'
 export type { Publisher, PublisherSource } from './relay/publisher.js'
 export { type ReanchorOptions, reanchorRelay } from './relay/reanchor-relay.js'
 export type { RelayConfig, RelayOptions, RetentionOptions } from './relay/relay-options.js'
