@@ -94,7 +94,7 @@ export async function findCompared(client: ServiceClient, path: string): Promise
   const body: unknown = await answer.json()
   if (answer.status === 404) return undefined
   const user = comparedUser.parse(body)
-  return user
+  return user.status === 'deleted' ? undefined : user
 }
 
 async function nextOf(side: AsyncIterator<ComparedUser>): Promise<ComparedUser | undefined> {
