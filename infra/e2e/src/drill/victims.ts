@@ -43,14 +43,27 @@ export function supervisedVictim(
   }
 }
 
-/** True when the process was started from this repository or for this stack: the file may be old, and pids are reused. */
+/**
+ * True when the process, or the supervisor that started it, is of this repository or of this stack: the file may be
+ * old, and pids are reused. A database may live elsewhere, where its own account can reach it; its parent tells.
+ */
 function belongsTo(homes: readonly string[], pid: number): boolean {
   try {
-    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-    if (commandLine === '') return false
-    const folder = readlinkSync(`/proc/${pid}/cwd`)
-    return homes.some((home) => commandLine.includes(home) || folder.startsWith(home))
+    return isOf(homes, pid) || isOf(homes, parentOf(pid))
   } catch {
     return false
   }
+}
+
+function isOf(homes: readonly string[], pid: number): boolean {
+  const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  if (commandLine === '') return false
+  const folder = readlinkSync(`/proc/${pid}/cwd`)
+  return homes.some((home) => commandLine.includes(home) || folder.startsWith(home))
+}
+
+/** Field 4 of proc(5) stat; the name before it stands in parentheses and may hold anything. */
+function parentOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
 }
