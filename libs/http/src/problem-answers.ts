@@ -5,7 +5,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { App } from './app.js'
 import { RequestInvalidError } from './http-errors.js'
 import type { Problem, ProblemError } from './problem.js'
-import { correlationIdOf } from './request-context.js'
+import { correlationIdOf, failSpan } from './request-context.js'
 import { validationProblems } from './validation-problems.js'
 
 export interface ProblemAnswersOptions {
@@ -48,6 +48,7 @@ export function answerProblems(
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const answer = answerFor(error, statuses, isTransient)
     if (answer.status >= 500) {
+      failSpan(request, error)
       logger.error({ err: error, code: answer.code, correlationId: correlationIdOf(request) }, 'request failed')
     }
     return send(request, reply, answer)

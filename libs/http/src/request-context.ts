@@ -18,6 +18,11 @@ export function correlationIdOf(request: FastifyRequest): string {
   return running.get(request)?.correlationId ?? request.id
 }
 
+/** Marks the span of the request as failed. */
+export function failSpan(request: FastifyRequest, error: unknown): void {
+  running.get(request)?.span.fail(error)
+}
+
 export interface RequestContextOptions {
   readonly logger: Logger
   readonly metrics: Metrics
@@ -54,11 +59,6 @@ export function addRequestContext(app: App, { logger, metrics }: RequestContextO
     if (facts === undefined) return done()
     const { correlationId, traceparent, span } = facts
     runWithRequest({ correlationId, traceparent }, () => span.run(done))
-  })
-
-  app.addHook('onError', (request, reply, error, done) => {
-    if (reply.statusCode >= 500) running.get(request)?.span.fail(error)
-    done()
   })
 
   app.addHook('onResponse', (request, reply, done) => {

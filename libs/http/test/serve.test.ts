@@ -106,6 +106,7 @@ test('a request continues the trace of its caller, through to the spans inside i
   const sink = await spanSink()
   const tracing = startTracing({ service: 'traced', endpoint: sink.endpoint, delayMs: 10 })
   const app = await appWith()
+  app.get('/fails', async () => Promise.reject(Object.assign(new Error('x'), { code: '57P01' })))
   app.post('/traced/:id', async () => withSpan('inner', {}, ({ traceparent }) => ({ traceparent })))
   const address = await serve(app, here)
   const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
@@ -120,6 +121,9 @@ test('a request continues the trace of its caller, through to the spans inside i
   expect(outer).toMatchObject({ service: 'traced', traceId, parentSpanId: '00f067aa0ba902b7', kind: 2, failed: false })
   expect(inner).toMatchObject({ traceId, parentSpanId: outer.spanId })
   expect(outer.attributes).toMatchObject({ 'http.route': '/traced/:id', 'http.response.status_code': 200 })
+  await fetch(`${address}/fails`)
+  const failed = await sink.waitFor(({ name }) => name === 'GET /fails')
+  expect(failed).toMatchObject({ failed: true, attributes: { 'error.type': '57P01' } })
   await tracing.close()
   await sink.close()
 })

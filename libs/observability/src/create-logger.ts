@@ -38,20 +38,28 @@ export interface LoggerOptions {
  * to what is safe (see `serializeError`). Lines written while a request runs carry its correlation id and trace id.
  */
 export function createLogger({ service, instance, level = 'info', destination }: LoggerOptions): Logger {
-  return pino(
+  const logger = pino(
     {
       level,
       base: { service, instance: instance ?? `${hostname()}:${process.pid}` },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: {
         level: (label) => ({ level: label }),
-        bindings: (facts) => redact(facts) as Record<string, unknown>,
         log: (facts) => redact(facts) as Record<string, unknown>,
       },
+      // `redact` has serialized the errors; pino's own serializer would fold the causes into the message.
+      serializers: { err: (error: unknown) => error },
       mixin: requestFacts,
     },
     destination ?? pino.destination({ dest: 1, sync: false }),
   )
+  // pino runs no formatter over the facts of a child. Children inherit this one, so `this` is the logger asked.
+  const { child } = logger
+  return Object.assign(logger, {
+    child(this: pino.Logger, facts: object): Logger {
+      return child.call(this, redact(facts) as pino.Bindings)
+    },
+  })
 }
 
 function requestFacts(): object {
