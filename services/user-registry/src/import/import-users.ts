@@ -45,13 +45,23 @@ export async function* importUsers(input: AsyncIterable<Buffer>, options: Import
     nextLine = end
     return results
   }
+  const batches = batchLines(input, { firstLine, maxLineBytes: MAX_LINE_BYTES })
   try {
-    for await (const lines of batchLines(input, { firstLine, maxLineBytes: MAX_LINE_BYTES })) {
+    for (;;) {
+      const next = batches.next()
+      next.catch(() => {})
+      // The answer does not wait for more input: a sender may be waiting for it before the next line.
+      if (running !== undefined && (await endsBefore(running, next))) {
+        yield await settle(running)
+        running = undefined
+      }
+      const batch = await next
+      if (batch.done) break
       // Parsed and encoded while the chunk before is being written.
-      const prepared = prepare(lines, options)
+      const prepared = prepare(batch.value, options)
       if (running !== undefined) yield await settle(running)
       running = store(prepared, options)
-      // It is awaited next time round; a rejection before that must not end the process.
+      // It is awaited later; a rejection before that must not end the process.
       running.catch(() => {})
     }
     if (running !== undefined) yield await settle(running)
@@ -60,7 +70,16 @@ export async function* importUsers(input: AsyncIterable<Buffer>, options: Import
     yield [{ aborted: { ...reasonOf(error), nextLine } }]
   } finally {
     await running?.catch(() => {})
+    // Not awaited: a read of the input may be under way, and ends only with the connection.
+    batches.return(undefined).catch(() => {})
   }
+}
+
+/** True when `one` ends, well or not, before `other`. */
+function endsBefore(one: Promise<unknown>, other: Promise<unknown>): Promise<boolean> {
+  const yes = () => true
+  const no = () => false
+  return Promise.race([one.then(yes, yes), other.then(no, no)])
 }
 
 interface Prepared {
