@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import type avsc from 'avsc'
 import type { AvroRecord } from '../avro-schema.js'
@@ -33,14 +34,17 @@ export function registryClient(url: string): RegistryClient {
 
   return {
     async register(subject, schema) {
-      try {
-        const { id } = await registry.register(
-          { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
-          { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE },
-        )
-        return id
-      } catch (error) {
-        throw toCodedError(url, error, subject)
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const { id } = await registry.register(
+            { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
+            { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE },
+          )
+          return id
+        } catch (error) {
+          if (!lostTheRace(error) || attempt === MAX_RACES) throw toCodedError(url, error, subject)
+          await delay(attempt * 50)
+        }
       }
     },
     async lookUp(subject, schema) {
@@ -65,6 +69,15 @@ export function registryClient(url: string): RegistryClient {
       }
     },
   }
+}
+
+const MAX_RACES = 6
+
+// Two processes that register a new subject at the same moment: one of them is refused, as if the schema were wrong, or
+// meets an error inside the registry. Asked again, both get the same id.
+function lostTheRace(error: unknown): boolean {
+  const status = statusOf(error)
+  return (status === 409 && /already exists/i.test((error as Error).message)) || (status !== undefined && status >= 500)
 }
 
 // The client waits for ever by itself, and a registry that is stopped, not dead, would hold every consumer.

@@ -67,3 +67,14 @@ test('a registry that is away is a retryable error', async () => {
   const away = createCodec(userLifecycle, { schemaRegistryUrl: 'http://127.0.0.1:9/apis/ccompat/v7' })
   await expect(away.ready()).rejects.toMatchObject({ code: 'ERR_SCHEMA_REGISTRY_UNREACHABLE', retryable: true })
 })
+
+test('many who register a new topic at the same moment all succeed, with the same ids', async () => {
+  const fresh = { ...userLifecycle, name: `race.${process.pid}.${Date.now()}` }
+  const registrars = Array.from({ length: 6 }, () =>
+    createCodec(fresh, { schemaRegistryUrl: testEndpoints().schemaRegistry, register: true }),
+  )
+  await Promise.all(registrars.map((one) => one.ready()))
+  const event = userCreated()
+  const [first, ...others] = registrars.map((one) => one.encode(event))
+  for (const other of others) expect(other).toEqual(first)
+})
