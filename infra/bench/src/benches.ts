@@ -1,9 +1,13 @@
 import type { Bench } from './bench.js'
 import { hotKeys } from './benches/hot-keys.js'
+import { http } from './benches/http.js'
+import { idle } from './benches/idle.js'
 import { latency } from './benches/latency.js'
+import { project } from './benches/project.js'
 import { rebuild } from './benches/rebuild.js'
 import { relay } from './benches/relay.js'
+import { start } from './benches/start.js'
 import { write } from './benches/write.js'
 
 /** In the order in which they are run and shown. */
-export const benches: readonly Bench[] = [write, relay, latency, hotKeys, rebuild]
+export const benches: readonly Bench[] = [write, http, relay, latency, hotKeys, project, rebuild, idle, start]

@@ -23,7 +23,9 @@ export const hotKeys: Bench = {
         await pipeline.caughtUp()
         reached.push(perSecond)
         behindS.push((sharedClockMs() - endedAtMs) / 1_000)
-        log(`${perSecond.toFixed(0)}/s, ${conflicts} conflicts, caught up ${behindS.at(-1)?.toFixed(2)} s after the last`)
+        log(
+          `${perSecond.toFixed(0)}/s, ${conflicts} conflicts, caught up ${behindS.at(-1)?.toFixed(2)} s after the last`,
+        )
       }
       const { records, inversions, repeats } = await readBack(pipeline.kafka)
       log(`${records} records read back: ${inversions} inversions or gaps, ${repeats} repeats`)

@@ -75,7 +75,10 @@ interface Figures {
 }
 
 /** The first tenth is left out: it warms caches up. */
-function figures({ userIds, versions, committedAtMs, perSecond }: ChangeLog, seen: ReadonlyMap<string, number>): Figures {
+function figures(
+  { userIds, versions, committedAtMs, perSecond }: ChangeLog,
+  seen: ReadonlyMap<string, number>,
+): Figures {
   const first = Math.floor(userIds.length / 10)
   const delays: number[] = []
   for (let index = first; index < userIds.length; index++) {

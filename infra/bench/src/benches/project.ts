@@ -1,0 +1,192 @@
+import type { PoolClient } from '@rollcall/database'
+import { directoryMigrations, people } from '@rollcall/directory'
+import { cloudEventHeaders, type UserLifecycleEvent, userLifecycle } from '@rollcall/events'
+import { userCreated, userUpdated } from '@rollcall/events/testing'
+import { encodeRecordBody, type KafkaClient, partitionOf } from '@rollcall/kafka'
+import { defineProjection, type HandlerContext, type Projection, pgStore, runProjections } from '@rollcall/projections'
+import type { Bench } from '../bench.js'
+import {
+  type BenchDatabase,
+  benchKafka,
+  benchTools,
+  makeTopic,
+  openBenchDatabase,
+  PARTITIONS,
+  readyCodec,
+  until,
+} from '../bench-tools.js'
+import { interleave, median, pairedRatio } from '../measure.js'
+
+const USERS = 200_000
+const EVENTS = 40_000
+
+export const project: Bench = {
+  name: 'project',
+  about:
+    "the directory's set-based form, 500 events a transaction, against one upsert per event, same runner and events",
+  async run({ stack, rounds, scale, log }) {
+    const database = await openBenchDatabase(stack, 'bench_project', directoryMigrations, 8)
+    const { pool } = database
+    const kafka = benchKafka(stack.kafka)
+    await makeTopic(kafka)
+    const codec = await readyCodec(stack.schemaRegistry)
+    const users = Math.round(USERS * scale)
+    const producer = kafka.producer()
+    const send = async (events: readonly UserLifecycleEvent[]) => {
+      const timestampMs = Date.now()
+      for (let from = 0; from < events.length; from += 5_000) {
+        const records = events.slice(from, from + 5_000).map((event) => {
+          const headers = cloudEventHeaders(event, { source: '/bench' })
+          const body = encodeRecordBody({ key: event.userId, value: codec.encode(event), headers })
+          return { partition: partitionOf(Buffer.from(event.userId), PARTITIONS), body, timestampMs }
+        })
+        await producer.send(userLifecycle.name, records)
+      }
+    }
+    const runner = (projection: AnyProjection) =>
+      runProjections([projection], { kafka, database: pgStore(pool), codec, ...benchTools(), groupId: 'bench' })
+
+    try {
+      log(`loading ${users} users`)
+      const states: UserLifecycleEvent[] = Array.from({ length: users }, (_, index) => userCreated({ seed: index + 1 }))
+      await send(states)
+      await pool.query('CREATE TABLE person_each (LIKE person INCLUDING ALL)')
+      await pool.query('ALTER TABLE person_each SET (fillfactor = 85)')
+      await ground(database, 'people_table', 'person', runner)
+      await ground(database, 'people_each', 'person_each', runner)
+      const events = Math.round(EVENTS * scale)
+      let sentRound = -1
+      let from = 0
+      const prepare = async (round: number) => {
+        if (sentRound === round) return
+        sentRound = round
+        const chosen = Array.from({ length: events }, (_, at) => {
+          // A stride that is prime to the number of users walks them in no order of the table.
+          const index = ((from + at) * 7_919) % users
+          states[index] = userUpdated(states[index] as UserLifecycleEvent)
+          return states[index]
+        })
+        from += events
+        await send(chosen)
+        await pool.query('CHECKPOINT')
+      }
+      const figures = await interleave(rounds, {
+        async table(round) {
+          await prepare(round)
+          return apply(kafka, database, 'people_table', (first) => runner(tableForm('people_table', 'person', first)))
+        },
+        async each(round) {
+          await prepare(round)
+          return apply(kafka, database, 'people_each', (first) => runner(perEvent('people_each', 'person_each', first)))
+        },
+      })
+      const ratio = pairedRatio(figures.table, figures.each)
+      return [
+        {
+          bench: 'project',
+          value: median(figures.table),
+          ceiling: median(figures.each),
+          ratio,
+          unit: 'events/s',
+          against: 'one upsert per event, all else equal; version check inside both',
+          ask: { text: '>= 2.7', holds: ratio >= 2.7 },
+        },
+      ]
+    } finally {
+      await producer.close()
+      await kafka.close()
+      await pool.end()
+    }
+  },
+}
+
+type AnyProjection = Projection<UserLifecycleEvent, PoolClient>
+type Runner = (projection: AnyProjection) => ReturnType<typeof runProjections>
+
+/** Fills the table and the known versions with what is in the topic, by the library's own rebuild. */
+async function ground({ pool }: BenchDatabase, name: string, table: string, runner: Runner): Promise<void> {
+  const projection = tableForm(name, table, () => {})
+  await pgStore(pool).register(projection, userLifecycle.name)
+  const projections = runner(projection)
+  await projections.rebuild(name)
+  await until(`${name} is rebuilt`, async () => {
+    const { rows } = await pool.query(
+      "SELECT rebuild ->> 'phase' AS phase FROM projections.projection WHERE name = $1",
+      [name],
+    )
+    if (rows[0]?.phase === 'failed') throw new Error(`the rebuild of ${name} failed`)
+    return rows[0]?.phase === 'done'
+  })
+  await projections.close()
+  await pool.query(`VACUUM ANALYZE ${table}`)
+}
+
+/** Events per second from the first handler call to the last commit: joining the group is not what is measured. */
+async function apply(
+  kafka: KafkaClient,
+  { pool }: BenchDatabase,
+  name: string,
+  start: (first: () => void) => ReturnType<typeof runProjections>,
+): Promise<number> {
+  const position = async () => {
+    const { rows } = await pool.query('SELECT sum(position) AS at FROM projections.checkpoint WHERE projection = $1', [
+      name,
+    ])
+    return Number(rows[0]?.at)
+  }
+  const end = (await kafka.offsets(userLifecycle.name)).reduce((sum, { high }) => sum + high, 0)
+  const before = await position()
+  let startedAt = 0
+  const projections = start(() => {
+    startedAt ||= performance.now()
+  })
+  await projections.start()
+  await until(`${name} at ${end}`, async () => (await position()) >= end, { everyMs: 20 })
+  const tookS = (performance.now() - startedAt) / 1_000
+  await projections.close()
+  return (end - before) / tookS
+}
+
+function tableForm(name: string, table: string, handled: () => void): AnyProjection {
+  return defineProjection<UserLifecycleEvent>({
+    name,
+    version: 1,
+    topic: userLifecycle,
+    table: {
+      name: table,
+      key: people.table.key,
+      row(user, event) {
+        handled()
+        return people.table.row(user, event as never)
+      },
+    },
+  })
+}
+
+function perEvent(name: string, table: string, handled: () => void): AnyProjection {
+  let text: string | undefined
+  const upsert = async (event: UserLifecycleEvent, { tx }: HandlerContext<PoolClient>) => {
+    handled()
+    const row = { user_id: event.userId, ...people.table.row(event.user, event as never) } as Record<string, unknown>
+    text ??= upsertSql(table, Object.keys(row))
+    const json = new Set(['emails', 'name', 'attributes'])
+    const values = Object.entries(row).map(([column, value]) =>
+      json.has(column) && value !== null ? JSON.stringify(value) : value,
+    )
+    await tx.query({ name: 'bench_upsert', text, values })
+  }
+  return defineProjection<UserLifecycleEvent, PoolClient>({
+    name,
+    version: 1,
+    topic: userLifecycle,
+    on: { UserCreated: upsert, UserUpdated: upsert },
+    reset: () => {},
+  })
+}
+
+function upsertSql(table: string, columns: readonly string[]): string {
+  const values = columns.map((_, index) => `$${index + 1}`).join(', ')
+  const updates = columns.slice(1).map((column) => `${column} = excluded.${column}`)
+  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${values})
+    ON CONFLICT (user_id) DO UPDATE SET ${updates.join(', ')}`
+}
