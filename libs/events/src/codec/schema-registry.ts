@@ -77,7 +77,11 @@ const MAX_RACES = 6
 // meets an error inside the registry. Asked again, both get the same id.
 function lostTheRace(error: unknown): boolean {
   const status = statusOf(error)
-  return (status === 409 && /already exists/i.test((error as Error).message)) || (status !== undefined && status >= 500)
+  const { name, message } = error as Error
+  if (status === 409) return /already exists/i.test(message)
+  // The subject of the faster one is there, its compatibility level not yet.
+  if (name === 'ConfluentSchemaRegistryCompatibilityError') return true
+  return status !== undefined && status >= 500
 }
 
 // The client waits for ever by itself, and a registry that is stopped, not dead, would hold every consumer.

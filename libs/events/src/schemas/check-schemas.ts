@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { AvroRecord, AvroSchema } from '../avro-schema.js'
+import { type AvroNamed, type AvroRecord, type AvroSchema, type DataClass, fullName } from '../avro-schema.js'
 import { avroType } from '../codec/avro-type.js'
 import { generateTypes } from './generate-types.js'
 import type { EventSource, Schemas } from './load-schemas.js'
 
 /** One thing wrong with the contracts: where, and what to do. */
 export interface SchemaProblem {
-  readonly rule: 'classified' | 'compatible' | 'frozen' | 'generated'
+  readonly rule: 'classified' | 'documented' | 'compatible' | 'frozen' | 'generated'
   readonly file: string
   readonly problem: string
 }
@@ -16,10 +16,11 @@ export interface SchemaProblem {
 /** The folder of generated types in this package's sources. */
 export const GENERATED_DIRECTORY = fileURLToPath(new URL('../../src/generated', import.meta.url))
 
-const CLASSES = new Set(['none', 'pseudonym', 'pii', 'special'])
+// From the least sensitive to the most.
+const CLASSES: readonly DataClass[] = ['none', 'pseudonym', 'pii', 'special']
 
 /**
- * Checks the contracts: every field classified; every event compatible with every version ever registered, both ways
+ * Checks the contracts: every field classified, no lower than what it holds, and documented; every event compatible with every version ever registered, both ways
  * (FULL_TRANSITIVE: a replay reads the oldest record, an old consumer the newest); the current form frozen; the
  * generated types up to date.
  *
@@ -28,6 +29,8 @@ const CLASSES = new Set(['none', 'pseudonym', 'pii', 'special'])
 export function checkSchemas(schemas: Schemas, generatedDirectory = GENERATED_DIRECTORY): SchemaProblem[] {
   return [
     ...unclassified(schemas),
+    ...misclassified(schemas),
+    ...undocumented(schemas),
     ...schemas.events.flatMap((event) => [...incompatible(event), ...unfrozen(event)]),
     ...outdated(schemas, generatedDirectory),
   ]
@@ -41,11 +44,54 @@ function unclassified({ sources }: Schemas): SchemaProblem[] {
     ]
     return named.flatMap(({ what, of }): SchemaProblem[] => {
       const found = of['rollcall.class']
-      if (found !== undefined && CLASSES.has(found)) return []
+      if (found !== undefined && CLASSES.includes(found)) return []
       const problem = `${what} has ${found === undefined ? 'no "rollcall.class"' : `the unknown class ${JSON.stringify(found)}`}; say none, pseudonym, pii or special`
       return [{ rule: 'classified', file, problem }]
     })
   })
+}
+
+// A class on an outer field is a promise about everything inside: one that is too low would hide what is below it.
+function misclassified({ sources }: Schemas): SchemaProblem[] {
+  const byName = new Map([...sources.values()].map((source) => [fullName(source), source]))
+  return [...sources].flatMap(([file, source]) => {
+    if (source.type !== 'record') return []
+    const highest = Math.max(...source.fields.map(levelOf))
+    const low = source.fields.flatMap((field) =>
+      namesIn(field.type, source)
+        .filter((name) => levelOf(field) < levelOf(byName.get(name)))
+        .map(
+          (name) =>
+            `field ${field.name} is ${field['rollcall.class']}, but holds ${name}, which is ${CLASSES[levelOf(byName.get(name))]}`,
+        ),
+    )
+    const type =
+      levelOf(source) === highest
+        ? []
+        : [`type ${source.name} must be ${CLASSES[highest]}, like the highest of its fields`]
+    return [...low, ...type].map((problem): SchemaProblem => ({ rule: 'classified', file, problem }))
+  })
+}
+
+const levelOf = (classified: { 'rollcall.class'?: DataClass } | undefined) =>
+  CLASSES.indexOf(classified?.['rollcall.class'] ?? 'none')
+
+function namesIn(type: AvroSchema, scope: Pick<AvroNamed, 'namespace'>): string[] {
+  if (typeof type === 'string') {
+    return [type.includes('.') || scope.namespace === undefined ? type : `${scope.namespace}.${type}`]
+  }
+  if (Array.isArray(type)) return type.flatMap((branch: AvroSchema) => namesIn(branch, scope))
+  return 'items' in type ? namesIn(type.items, scope) : []
+}
+
+function undocumented({ sources }: Schemas): SchemaProblem[] {
+  return [...sources].flatMap(([file, source]) =>
+    [source, ...(source.type === 'record' ? source.fields : [])]
+      .filter(({ doc }) => !doc?.trim())
+      .map(
+        ({ name }): SchemaProblem => ({ rule: 'documented', file, problem: `${name} has no "doc"; say what it means` }),
+      ),
+  )
 }
 
 function incompatible({ schema, frozen, file }: EventSource): SchemaProblem[] {
@@ -86,14 +132,16 @@ function resolves(reader: Type, writer: Type): string | undefined {
 }
 
 function unfrozen({ name, schema, frozen, file }: EventSource): SchemaProblem[] {
+  const broken = (problem: string): SchemaProblem => ({ rule: 'frozen', file, problem })
+  const missing = frozen.findIndex(({ version }, index) => version !== index + 1)
+  if (missing !== -1)
+    return [broken(`schemas/registered/${name}/${missing + 1}.avsc is missing; a registered version stays`)]
   const newest = frozen.at(-1)
   if (newest !== undefined && sameShape(newest.schema, schema)) return []
   return [
-    {
-      rule: 'frozen',
-      file,
-      problem: `its present form is no registered version of ${name}; once it is final, \`npm run freeze -w libs/events\` writes version ${(newest?.version ?? 0) + 1}`,
-    },
+    broken(
+      `its present form is no registered version of ${name}; once it is final, \`npm run freeze -w libs/events\` writes version ${(newest?.version ?? 0) + 1}`,
+    ),
   ]
 }
 
