@@ -6,9 +6,9 @@ import { join } from 'node:path'
 
 export default async function globalSetup() {
   if (process.env.ROLLCALL_TEST_ENDPOINTS) return
-  const { startEmbeddedStack, writeEndpoints } = await import('@rollcall/dev')
+  const { loadStackConfig, onFreePorts, openStack, writeEndpoints } = await import('@rollcall/dev')
   const dataDir = mkdtempSync(join(tmpdir(), 'rollcall-test-'))
-  const stack = await startEmbeddedStack({ dataDir, fsync: false })
+  const stack = await openStack({ config: onFreePorts(loadStackConfig()), dataDir, fsync: false })
   const file = join(dataDir, 'endpoints.json')
   writeEndpoints(file, stack.endpoints())
   process.env.ROLLCALL_TEST_ENDPOINTS = file

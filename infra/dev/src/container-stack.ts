@@ -13,7 +13,7 @@ export interface ContainerStackOptions {
 
 const IMAGES = {
   postgres: 'postgres:18',
-  kafka: 'apache/kafka:4.1.1',
+  kafka: 'apache/kafka:4.4.0',
   schemaRegistry: 'apicurio/apicurio-registry-mem:2.6.13.Final',
 }
 const READY_TIMEOUT_MS = 180_000 // the first time the images are pulled

@@ -11,7 +11,7 @@ export { findFreePort } from './ports.js'
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.js'
 export { type SchemaRegistryOptions, type SchemaRegistryServer, startSchemaRegistry } from './schema-registry.js'
 export type { Stack } from './stack.js'
-export { loadStackConfig, type StackConfig } from './stack-config.js'
+export { loadStackConfig, onFreePorts, type StackConfig } from './stack-config.js'
 export {
   PortTakenError,
   ProcessNotStartedError,

@@ -41,6 +41,14 @@ export function loadStackConfig(env: Readonly<Record<string, string | undefined>
   return { provider, ports, external }
 }
 
+/** The same provider on free ports: a test run never meets the stack of `npm start`. */
+export function onFreePorts(config: StackConfig): StackConfig {
+  return {
+    ...config,
+    ports: { registry: 0, relay: 0, directory: 0, postgres: 0, kafka: 0, kafkaController: 0, schemaRegistry: 0 },
+  }
+}
+
 const PROVIDER = z.enum(['embedded', 'containers', 'external']).default('embedded')
 
 const PORTS = z.object({

@@ -1,0 +1,125 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { cachedDirectory, withLock } from '../src/cache.js'
+import { type ManagedProcess, manageProcess } from '../src/managed-process.js'
+import { lockStack } from '../src/stack-lock.js'
+import { supervise } from '../src/supervise.js'
+
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'rollcall-dev-'))
+})
+
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+function sleeper(script = 'setInterval(() => {}, 1000)'): ManagedProcess {
+  return manageProcess({
+    name: 'sleeper',
+    command: process.execPath,
+    args: ['-e', script, directory],
+    env: { NODE_OPTIONS: '' },
+    marker: directory,
+    pidDir: directory,
+    logFile: join(directory, 'sleeper.log'),
+    ports: [],
+    isReady: async () => true,
+  })
+}
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 30_000; !holds(); await delay(10)) {
+    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`)
+  }
+}
+
+test('what is killed comes back under a new pid, each time, and the change is told', async () => {
+  const one = sleeper()
+  const lines: string[] = []
+  const pids: (number | undefined)[] = []
+  await one.start()
+  const report = (line: string) => void lines.push(line)
+  const supervisor = supervise([one], { report, onChange: () => pids.push(one.pid), backOffMs: 1 })
+  try {
+    for (let kill = 1; kill <= 3; kill++) {
+      const killed = one.pid
+      one.signal('SIGKILL')
+      await until('it is back', () => lines.filter((line) => line.includes('is back')).length === kill)
+      expect(one.pid).toBeGreaterThan(0)
+      expect(one.pid).not.toBe(killed)
+      expect(pids.at(-1)).toBe(one.pid)
+    }
+    expect(lines[0]).toMatch(/^sleeper was killed by SIGKILL; starting it again in \d+ ms$/)
+  } finally {
+    supervisor.stop()
+    await one.stop()
+  }
+})
+
+test('what is stopped in order stays down', async () => {
+  const one = sleeper()
+  const lines: string[] = []
+  await one.start()
+  const supervisor = supervise([one], { report: (line) => void lines.push(line), onChange: () => {}, backOffMs: 1 })
+  await one.stop()
+  await delay(50)
+  expect(one.pid).toBeUndefined()
+  expect(lines).toEqual([])
+  supervisor.stop()
+})
+
+test('a process that keeps dying is started again ever more slowly', async () => {
+  const one = sleeper('setTimeout(() => process.exit(3), 100)')
+  const waits: number[] = []
+  const report = (line: string) => {
+    const wait = /in (\d+) ms/.exec(line)
+    if (wait) waits.push(Number(wait[1]))
+  }
+  await one.start()
+  const supervisor = supervise([one], { report, onChange: () => {}, backOffMs: 5 })
+  await until('it died four times', () => waits.length >= 4)
+  supervisor.stop()
+  await one.stop()
+  expect(waits.slice(0, 4)).toEqual([...waits.slice(0, 4)].sort((a, b) => a - b))
+  expect(waits[3]).toBeGreaterThanOrEqual((waits[0] as number) * 8)
+})
+
+test('a data directory has one stack: the second is refused and told which process holds it, a dead one counts for nothing', () => {
+  const unlock = lockStack(directory)
+  const refusal = expect.objectContaining({
+    code: 'ERR_STACK_LOCKED',
+    message: expect.stringContaining(`process ${process.pid}`),
+  })
+  expect(() => lockStack(directory)).toThrow(refusal)
+  unlock()
+  writeFileSync(join(directory, 'lock'), JSON.stringify({ pid: 2 ** 22 + 1, marker: 'start.mjs' }))
+  lockStack(directory)()
+})
+
+test('a cache entry that many want at once is filled once, and a failed filling leaves none', async () => {
+  const before = process.env.ROLLCALL_CACHE_DIR
+  process.env.ROLLCALL_CACHE_DIR = directory
+  try {
+    await expect(cachedDirectory('entry', () => Promise.reject(new Error('offline')))).rejects.toThrow('offline')
+    let fillings = 0
+    const fill = async (half: string) => {
+      fillings++
+      await delay(50)
+      writeFileSync(join(half, 'jar'), 'whole')
+    }
+    const entries = await Promise.all(Array.from({ length: 4 }, () => cachedDirectory('entry', fill)))
+    expect(fillings).toBe(1)
+    for (const entry of entries) expect(readFileSync(join(entry, 'jar'), 'utf8')).toBe('whole')
+  } finally {
+    if (before === undefined) delete process.env.ROLLCALL_CACHE_DIR
+    else process.env.ROLLCALL_CACHE_DIR = before
+  }
+})
+
+test('the lock of a process that died is taken over', async () => {
+  const path = join(directory, 'entry.lock')
+  writeFileSync(path, String(2 ** 22 + 1))
+  expect(await withLock(path, async () => 'done')).toBe('done')
+})
