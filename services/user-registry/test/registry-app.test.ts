@@ -403,6 +403,36 @@ test('an import reads no faster than its answers are taken: memory does not grow
   expect(ahead).toBeLessThan(2_000)
 }, 30_000)
 
+test('a patch comes as merge patch or as JSON, an act without a body; other types are refused', async () => {
+  const { id } = await create()
+  const patched = (type: string) =>
+    app.inject({
+      method: 'PATCH',
+      url: `/v1/users/${id}`,
+      headers: { 'content-type': type },
+      payload: '{"locale":"de"}',
+    })
+  expect((await patched('application/merge-patch+json')).json()).toMatchObject({ locale: 'de', version: 2 })
+  expect((await patched('application/json; charset=utf-8')).json()).toMatchObject({ version: 2 })
+  expect((await patched('text/plain')).json()).toMatchObject({ code: 'ERR_MEDIA_TYPE_UNSUPPORTED', status: 415 })
+  expect((await send('POST', `/v1/users/${id}/suspend`, { reason: 'x' })).json()).toMatchObject({
+    code: 'ERR_REQUEST_INVALID',
+  })
+  expect((await send('POST', `/v1/users/${id}/suspend`)).json()).toMatchObject({ status: 'suspended', version: 3 })
+})
+
+test('the OpenAPI document tells every address, its bodies with examples, and its problems', async () => {
+  const { openapi, paths } = (await app.inject('/openapi.json')).json()
+  expect(openapi).toMatch(/^3\.1/)
+  expect(Object.keys(paths).filter((path) => path.startsWith('/v1/'))).toHaveLength(7)
+  const creation = paths['/v1/users'].post
+  const body = creation.requestBody.content['application/json'].schema
+  expect(body).toMatchObject({ required: ['userName'], additionalProperties: false, example: { userName: 'ada' } })
+  expect(Object.keys(paths['/v1/users/{id}'].patch.requestBody.content)).toContain('application/merge-patch+json')
+  expect(Object.keys(creation.responses)).toEqual(expect.arrayContaining(['201', '400', '409', '422', '503']))
+  expect(creation.parameters).toContainEqual(expect.objectContaining({ name: 'idempotency-key', in: 'header' }))
+})
+
 test('no personal data is in a log line, not even of what fails', async () => {
   await create({ ...person(), phone: '+4912345678', attributes: { note: CANARY } })
   await send('POST', '/v1/users', { userName: CANARY, emails: 'x', [CANARY]: 1 })

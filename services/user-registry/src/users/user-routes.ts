@@ -106,7 +106,8 @@ export function addUserRoutes(app: App, { sql, codec, commands, principalOf }: U
       schema: {
         tags,
         summary: 'Change a user',
-        description: 'application/merge-patch+json. A patch that changes nothing makes no new version.',
+        description: 'A patch that changes nothing makes no new version.',
+        consumes: ['application/merge-patch+json', 'application/json'],
         params: userIdParams,
         headers: changeHeaders,
         body: userPatchSchema,

@@ -47,16 +47,15 @@ export const publicUserSchema = z
 
 /** The body of a creation. */
 export const newUserSchema = userProfile.meta({
-  examples: [
-    {
-      userName: 'ada',
-      emails: [{ value: 'ada@example.org', type: 'work' }],
-      name: { given: 'Ada', family: 'Lovelace' },
-      locale: 'en-GB',
-      timezone: 'Europe/London',
-      attributes: { costCenter: '4711' },
-    },
-  ],
+  // Not `examples`: zod drops those of an input that is transformed.
+  example: {
+    userName: 'ada',
+    emails: [{ value: 'ada@example.org', type: 'work' }],
+    name: { given: 'Ada', family: 'Lovelace' },
+    locale: 'en-GB',
+    timezone: 'Europe/London',
+    attributes: { costCenter: '4711' },
+  },
 })
 
 /** The body of a change: checked as a whole after it is applied, by the same rules as a creation. */
