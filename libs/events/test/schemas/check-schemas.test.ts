@@ -56,6 +56,7 @@ test('a field that is classified below what it holds is refused, and so is a typ
   expect(problems.map(({ file, problem }) => `${file} ${problem}`)).toEqual([
     'users/Actor.avsc type Actor must be special, like the highest of its fields',
     'users/UserCreated.avsc field user is none, but holds io.rollcall.users.User, which is pii',
+    'users/UserCreated.avsc type UserCreated must be pseudonym, like the highest of its fields',
   ])
 })
 
