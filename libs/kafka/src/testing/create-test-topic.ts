@@ -11,12 +11,12 @@ export interface TestTopicOptions {
   readonly prefix?: string
 }
 
-/** Creates a topic with a name nobody else uses and answers the name. */
+/** Creates a topic with a name nobody else uses and answers the name. Keeps records of any age, unless told otherwise. */
 export async function createTestTopic(
   client: KafkaClient,
   { partitions = 1, replicationFactor = 1, config = {}, prefix = 'test' }: TestTopicOptions = {},
 ): Promise<string> {
   const name = `${prefix}.${randomUUID()}`
-  await client.applyTopics([{ name, partitions, replicationFactor, config: { ...config } }])
+  await client.applyTopics([{ name, partitions, replicationFactor, config: { 'retention.ms': '-1', ...config } }])
   return name
 }

@@ -90,7 +90,7 @@ test('no acknowledged record is lost, doubled or out of order when leaders are k
   )
   await producer.close()
   await client.close()
-}, 60_000)
+}, 180_000)
 
 /** A killed broker is back in every partition's in-sync set: the next kill must not leave fewer than two. */
 async function inSync(topic: string): Promise<void> {
