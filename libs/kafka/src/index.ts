@@ -15,6 +15,7 @@ export {
   TopicMismatchError,
   TopicMissingError,
 } from './errors/kafka-errors.js'
+export { headerOf } from './header-of.js'
 export { partitionOf } from './partition-of.js'
 export type { KafkaProducer } from './producer/producer.js'
 export type { ReadTopicOptions, ReadTopicResult, TopicSlice } from './read-topic.js'

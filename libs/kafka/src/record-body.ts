@@ -69,6 +69,28 @@ export function readHeaders(cursor: Cursor): Record<string, Buffer> {
   return headers
 }
 
+/** The value of one header; nothing is made of the others. */
+export function findHeader(cursor: Cursor, name: string): Buffer | undefined {
+  let found: Buffer | undefined
+  for (let left = readVarint(cursor); left > 0; left--) {
+    const length = readVarint(cursor)
+    const isIt = length === name.length && holds(cursor, name)
+    if (length > 0) cursor.at += length
+    if (isIt) found = take(cursor) ?? EMPTY
+    else {
+      const size = readVarint(cursor)
+      if (size > 0) cursor.at += size
+    }
+  }
+  return found
+}
+
+// By char code: for names in ASCII, which header names of CloudEvents and of ours are.
+function holds({ bytes, at }: Cursor, name: string): boolean {
+  for (let index = 0; index < name.length; index++) if (bytes[at + index] !== name.charCodeAt(index)) return false
+  return true
+}
+
 const EMPTY = Buffer.alloc(0)
 
 function toBytes(value: Uint8Array | string | null): Uint8Array | null {

@@ -6,7 +6,7 @@ import {
   type StockMessage,
 } from '../kafkajs/internals.js'
 import type { KafkaRecord } from '../record.js'
-import { readHeaders } from '../record-body.js'
+import { findHeader, readHeaders } from '../record-body.js'
 import { type Cursor, readVarint, readVarlong } from './varint.js'
 
 /**
@@ -93,6 +93,12 @@ export class FetchedRecord implements KafkaRecord {
   get headers(): Readonly<Record<string, Buffer>> {
     this.parsedHeaders ??= readHeaders({ bytes: this.bytes, at: this.headersAt })
     return this.parsedHeaders
+  }
+
+  findHeader(name: string): Buffer | undefined {
+    return this.parsedHeaders === undefined
+      ? findHeader({ bytes: this.bytes, at: this.headersAt }, name)
+      : this.parsedHeaders[name]
   }
 }
 
