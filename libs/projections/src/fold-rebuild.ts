@@ -1,6 +1,6 @@
 import { copyIn, type Pool, type PoolClient, withTransaction } from '@rollcall/database'
 import { sequenceOf } from '@rollcall/events'
-import type { KafkaRecord, PartitionOffsets } from '@rollcall/kafka'
+import { headerOf, type KafkaRecord, type PartitionOffsets } from '@rollcall/kafka'
 import { serializeError } from '@rollcall/observability'
 import type { Clock } from './clock.js'
 import type { LatestState, ProjectedEvent, TableProjection } from './define-projection.js'
@@ -160,9 +160,11 @@ interface RunFrom {
 const PARTITIONS_AT_ONCE = 4
 
 interface Folded {
-  readonly version: number
-  /** The user's last record of the stretch, still encoded; undefined when it brought nothing newer. */
-  readonly value: Buffer | undefined
+  version: number
+  /** The user's last record of the stretch, still encoded; undefined while it brought nothing newer. */
+  value: Buffer | undefined
+  /** What `value` is a view of: written over by the next record that fits, because most are as long as the last. */
+  room: Buffer | undefined
 }
 
 interface Stretch {
@@ -191,21 +193,41 @@ async function foldPartitions<E extends ProjectedEvent>(
     async onBatch({ records, partition }) {
       if (after !== undefined) {
         const unseen = [...new Set(records.map(userIdOf))].filter((userId) => !users.has(userId))
-        for (const [userId, version] of await after.versionsOf(unseen)) users.set(userId, { version, value: undefined })
+        for (const [userId, version] of await after.versionsOf(unseen)) {
+          users.set(userId, { version, value: undefined, room: undefined })
+        }
       }
       for (const record of records) {
         if (record.key === null || record.value === null) continue
         const userId = userIdOf(record)
-        const version = sequenceOf(record.headers) ?? (await decode(record.value)).version
-        const known = users.get(userId)?.version ?? 0
-        if (version > known + 1) throw gap(name, userId, known, version, record, partition)
-        // A view would keep the whole fetched megabyte alive for one record.
-        if (version === known + 1) users.set(userId, { version, value: Buffer.from(record.value) })
+        const version = versionOf(record) ?? (await decode(record.value)).version
+        let user = users.get(userId)
+        if (user === undefined) {
+          user = { version: 0, value: undefined, room: undefined }
+          users.set(userId, user)
+        }
+        if (version > user.version + 1) throw gap(name, userId, user.version, version, record, partition)
+        if (version === user.version + 1) keep(user, version, record.value)
       }
       seen?.(records.length)
     },
   })
   return { users, positions }
+}
+
+/** Copies the record: a view would keep the whole fetched megabyte alive. */
+function keep(user: Folded, version: number, value: Buffer): void {
+  if (user.room === undefined || user.room.length < value.length) user.room = Buffer.allocUnsafe(value.length + SLACK)
+  value.copy(user.room)
+  user.value = user.room.subarray(0, value.length)
+  user.version = version
+}
+
+const SLACK = 32
+
+function versionOf(record: KafkaRecord): number | undefined {
+  const sequence = headerOf(record, 'ce_sequence')
+  return sequence === undefined ? undefined : sequenceOf({ ce_sequence: sequence })
 }
 
 const userIdOf = ({ key }: KafkaRecord) => key?.toString('latin1') ?? ''

@@ -10,6 +10,7 @@ import { createDirectoryApp } from '../src/directory-app.js'
 import { directoryMigrations } from '../src/directory-migrations.js'
 import { PrismaClient } from '../src/generated/client.js'
 import { people } from '../src/people/people-projection.js'
+import { searchText } from '../src/people/search-text.js'
 
 let database: TestDatabase
 let prisma: PrismaClient
@@ -110,6 +111,12 @@ describe('people', () => {
     for (const q of ['lowenstein', 'LÖWEN', 'löwenst']) {
       expect(names((await app.inject(`/v1/people?q=${encodeURIComponent(q)}`)).json())).toEqual(['adam.l'])
     }
+  })
+
+  test('what is searched holds every word once', () => {
+    expect(searchText('Ada Lovelace', 'ada', 'ada@example.org')).toBe('ada lovelace ada@example.org')
+    expect(searchText('Zoë', 'zoe', null)).toBe('zoe')
+    expect(searchText('Grace', 'hopper', undefined)).toBe('grace hopper')
   })
 
   test('are found by address, whatever its case', async () => {
