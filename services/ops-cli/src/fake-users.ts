@@ -14,19 +14,22 @@ export interface FakeUser {
 
 /**
  * Invents `count` users. The same seed gives the same users, in the same order, whatever the count; within a seed each
- * userName and address occurs once. One user at a time: memory does not grow.
+ * userName and address occurs once, and hardly ever in two seeds. One user at a time: memory does not grow.
  */
 export function* fakeUsers(count: number, seed = '1'): Generator<FakeUser> {
-  const random = sequenceOf(seed)
-  for (let index = 1; index <= count; index++) yield fakeUser(index, random)
+  const hash = createHash('sha256').update(seed).digest()
+  const random = sequenceOf(hash)
+  // Three letters of the seed: users of two seeds can live in one tenant.
+  const mark = (hash.readUInt32BE(28) % 36 ** 3).toString(36).padStart(3, '0')
+  for (let index = 1; index <= count; index++) yield fakeUser(index, mark, random)
 }
 
-function fakeUser(index: number, random: Random): FakeUser {
+function fakeUser(index: number, mark: string, random: Random): FakeUser {
   const region = weighted(random)
   const given = pick(region.given, random)
   const family = pick(region.family, random)
   // The index makes it unique without remembering what was given out.
-  const userName = `${slug(given[1])}.${slug(family[1])}.${index.toString(36)}`
+  const userName = `${slug(given[1])}.${slug(family[1])}.${mark}${index.toString(36)}`
   const emails = [{ value: `${userName}@${pick(FAKE_DOMAINS, random)}`, primary: true }]
   const hasSecondEmail = random() < 0.15
   const hasPhone = random() < 0.8
@@ -54,9 +57,8 @@ function displayOf(region: FakeRegion, [given]: FakeName, [family]: FakeName, ra
 type Random = () => number
 
 // xoshiro128** seeded by a hash, so that seeds "1" and "2" start far apart. Math.random cannot be seeded.
-function sequenceOf(seed: string): Random {
-  const state = new Uint32Array(new Uint8Array(createHash('sha256').update(seed).digest()).buffer.slice(0, 16))
-  let [a = 1, b = 0, c = 0, d = 0] = state
+function sequenceOf(hash: Buffer): Random {
+  let [a, b, c, d] = [0, 4, 8, 12].map((at) => hash.readUInt32LE(at)) as [number, number, number, number]
   return () => {
     const result = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0
     const shifted = b << 9

@@ -1,13 +1,31 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { buildProgram } from '../src/cli.js'
 import { address, resolveEndpoints } from '../src/endpoints.js'
-import { rollcall, runRollcall } from './rollcall-process.js'
+import { rollcall, runRollcall, spawnRollcall } from './rollcall-process.js'
+import { scriptedRegistry } from './scripted-registry.js'
 
 // A loopback address nobody uses.
 const NOBODY = 'http://127.9.9.9:7400'
+
+const COMMANDS = [
+  'projections list',
+  'projections pause',
+  'projections rebuild',
+  'projections resume',
+  'schemas check',
+  'schemas register',
+  'status',
+  'topics apply',
+  'topics check',
+  'topics tail',
+  'users compare',
+  'users generate',
+  'users import',
+]
 
 let folder: string
 beforeAll(async () => {
@@ -43,21 +61,7 @@ describe('every command', () => {
   const commands = leaves(program).filter((one) => one.name() !== 'help')
 
   test('is known', () => {
-    expect(commands.map((one) => pathOf(one).join(' ')).sort()).toEqual([
-      'projections list',
-      'projections pause',
-      'projections rebuild',
-      'projections resume',
-      'schemas check',
-      'schemas register',
-      'status',
-      'topics apply',
-      'topics check',
-      'topics tail',
-      'users compare',
-      'users generate',
-      'users import',
-    ])
+    expect(commands.map((one) => pathOf(one).join(' ')).sort()).toEqual(COMMANDS)
   })
 
   test.each(commands.map((one) => [pathOf(one)]))('%j has help with examples and exit codes', async (path) => {
@@ -144,5 +148,51 @@ describe('users generate', () => {
     const { code, stdout } = await rollcall(['users', 'generate', '--count', '3', '--json'])
     expect(code).toBe(0)
     for (const line of stdout.trimEnd().split('\n')) expect(JSON.parse(line)).toHaveProperty('userName')
+  })
+})
+
+describe('the README', () => {
+  const root = new URL('..', import.meta.url)
+  const readme = readFile(new URL('README.md', root), 'utf8')
+
+  test('lists every error code of the sources, and no other', async () => {
+    const sources = new URL('src/', root)
+    const files = (await readdir(sources, { recursive: true })).filter((file) => file.endsWith('.ts'))
+    const texts = await Promise.all(files.map((file) => readFile(new URL(file, sources), 'utf8')))
+    const thrown = new Set(texts.flatMap((text) => text.match(/(?<=code: ')ERR_\w+/g) ?? []))
+    const listed = [...(await readme).matchAll(/^\| `(ERR_\w+)`/gm)].map(([, code]) => code)
+    expect(listed.sort()).toEqual([...thrown].sort())
+  })
+
+  test('lists every command', async () => {
+    const text = await readme
+    const listed = [...text.matchAll(/^\| `(\w+)(?: (\w+)(?:\\\|(\w+))?)?/gm)].flatMap(([, noun, one, other]) =>
+      [one, ...(other === undefined ? [] : [other])].map((verb) => [noun, verb].filter(Boolean).join(' ')),
+    )
+    expect(listed.filter((one) => !one.startsWith('ERR_')).sort()).toEqual(COMMANDS)
+  })
+
+  test('shows a session that goes as it says', async () => {
+    const registry = await scriptedRegistry()
+    const session = { cwd: folder, env: { ROLLCALL_REGISTRY: registry.url } }
+    const typed = [...(await readme).matchAll(/^\$ npx rollcall (users (?:generate|import) [^\n]*)$/gm)].map(
+      ([, args]) => String(args).split(' '),
+    )
+    expect(typed).toHaveLength(3)
+    const [generate = [], begin = [], resume = []] = typed
+    expect(await rollcall(generate, session)).toMatchObject({ code: 0, stdout: '20,000 users in people.csv\n' })
+    const child = spawnRollcall([...begin, '--registry', registry.url], folder)
+    child.stderr?.resume()
+    const ended = once(child, 'exit')
+    while (registry.requests.length < 2) await new Promise((resolve) => setTimeout(resolve, 2))
+    child.kill('SIGKILL')
+    await ended
+    const { code, stdout, stderr } = await rollcall(resume, session)
+    await registry.close()
+    expect(stderr).toMatch(/^Resuming after line \d+,001\.\n/)
+    expect(stdout).toMatch(/^20,000 created, 0 unchanged, 0 failed \(/)
+    expect(code).toBe(0)
+    expect(registry.applied.size).toBe(20_000)
+    expect(Math.max(...registry.applied.values())).toBe(1)
   })
 })

