@@ -1,7 +1,7 @@
 import { type OutboxReader, openOutboxReader, outboxMigrations } from '@rollcall/outbox'
 import type { Bench } from '../bench.js'
 import { type BenchDatabase, openBenchDatabase } from '../bench-tools.js'
-import { interleave, median, pairedRatio } from '../measure.js'
+import { median, pairedRatio } from '../measure.js'
 
 const FEW = 10_000
 const MANY = 5_000_000
@@ -20,7 +20,13 @@ export const idle: Bench = {
     const small = await openOutboxReader(few.url, 'bench')
     const large = await openOutboxReader(many.url, 'bench')
     try {
-      const figures = await interleave(rounds, { few: () => tickMs(small), many: () => tickMs(large) })
+      const figures = { few: [] as number[], many: [] as number[] }
+      for (let round = 0; round < rounds; round++) {
+        const { few: fewMs, many: manyMs } = await lookInTurns({ few: small, many: large })
+        figures.few.push(fewMs)
+        figures.many.push(manyMs)
+        log(`${manyMs.toFixed(3)} against ${fewMs.toFixed(3)} ms`)
+      }
       const ratio = pairedRatio(figures.many, figures.few)
       return [
         {
@@ -55,15 +61,26 @@ async function fill({ pool }: BenchDatabase, rows: number): Promise<void> {
   await pool.query('CHECKPOINT')
 }
 
-async function tickMs(reader: OutboxReader): Promise<number> {
-  const LIVE_ROWS = 1_000
-  const { snapshot } = await reader.tick('1:1:' as Parameters<OutboxReader['tick']>[0], 1)
-  const took: number[] = []
-  for (let tick = 0; tick < TICKS; tick++) {
-    const startedAt = performance.now()
-    const { page } = await reader.tick(snapshot, LIVE_ROWS)
-    took.push(performance.now() - startedAt)
-    if (page?.rows !== 0) throw new Error('the look found rows in an idle outbox')
+/** Median milliseconds of a look; the two take turns look by look, being shorter than the machine's moods. */
+async function lookInTurns<Name extends string>(readers: Readonly<Record<Name, OutboxReader>>) {
+  const took = {} as Record<Name, number[]>
+  const since = {} as Record<Name, Snapshot>
+  const names = Object.keys(readers) as Name[]
+  for (const name of names) {
+    took[name] = []
+    since[name] = (await readers[name].tick('1:1:' as Snapshot, 1)).snapshot
   }
-  return median(took)
+  for (let tick = 0; tick < TICKS; tick++) {
+    for (const name of names) {
+      const startedAt = performance.now()
+      const { page } = await readers[name].tick(since[name], LIVE_ROWS)
+      took[name].push(performance.now() - startedAt)
+      if (page?.rows !== 0) throw new Error('the look found rows in an idle outbox')
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, median(took[name])])) as Record<Name, number>
 }
+
+type Snapshot = Parameters<OutboxReader['tick']>[0]
+
+const LIVE_ROWS = 1_000
