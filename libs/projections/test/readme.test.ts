@@ -101,6 +101,17 @@ describe('the service of the README', () => {
     const { items } = (await (await fetch(`${base}/admin/projections`)).json()) as { items: unknown[] }
     expect(items).toMatchObject([{ name: 'contacts', state: 'running', lagRecords: 0 }])
 
+    const act = async (verb: string) => {
+      const acted = await fetch(`${base}/admin/projections/contacts/${verb}`, { method: 'POST' })
+      return { status: acted.status, ...((await acted.json()) as object) }
+    }
+    expect(await act('pause')).toMatchObject({ status: 200, state: 'paused' })
+    expect(await act('resume')).toMatchObject({ status: 200, state: 'running' })
+    expect(await act('rebuild')).toMatchObject({ status: 202, rebuild: { total: 2 } })
+    const unknown = await fetch(`${base}/admin/projections/nobody/pause`, { method: 'POST' })
+    expect(unknown.status).toBe(404)
+    expect(await unknown.json()).toMatchObject({ code: 'ERR_PROJECTION_UNKNOWN' })
+
     child.kill('SIGTERM')
     const [exit] = await once(child, 'exit')
     expect(exit).toBe(0)
