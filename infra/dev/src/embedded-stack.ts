@@ -4,6 +4,7 @@ import { startKafka } from './kafka.js'
 import type { ManagedProcess } from './managed-process.js'
 import { sweepPidFiles } from './pid-file.js'
 import { startPostgres } from './postgres.js'
+import { allowPassage } from './reachable-place.js'
 import { startSchemaRegistry } from './schema-registry.js'
 import type { Stack } from './stack.js'
 import { lockStack } from './stack-lock.js'
@@ -42,6 +43,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
     registry: join(dataDir, 'schema-registry'),
   }
   const unlock = lockStack(dataDir)
+  allowPassage(dataDir)
   const swept = (await Promise.all(Object.values(directories).map(sweepPidFiles))).flat()
   if (swept.length > 0) onSwept?.(swept)
 

@@ -8,6 +8,7 @@ import type { ManagedProcess } from './managed-process.js'
 import { openStack } from './open-stack.js'
 import { sweepPidFiles } from './pid-file.js'
 import { findFreePort } from './ports.js'
+import { allowPassage } from './reachable-place.js'
 import { SERVICES, type ServiceDefinition, serviceProcess, whyNotReady } from './services.js'
 import type { Stack } from './stack.js'
 import type { StackConfig } from './stack-config.js'
@@ -52,6 +53,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
   const pidDir = join(stateDir, 'pids')
   const endpointsPath = join(stateDir, 'endpoints.json')
   const unlock = lockStack(stateDir)
+  allowPassage(stateDir)
   let stack: Stack | undefined
   let supervisor: { stop(): void } | undefined
   const services: ManagedProcess[] = []
@@ -63,6 +65,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     unlock()
   }
   try {
+    rmSync(endpointsPath, { force: true }) // of a start that was killed: it would send scripts to nobody
     const left = await sweepPidFiles(pidDir)
     if (left.length > 0) report(`ended what an earlier, killed start had left: ${left.join(', ')}`)
     if (fresh) await step('throw the data away', () => throwAway(dataDir, stateDir))

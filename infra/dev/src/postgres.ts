@@ -11,18 +11,18 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join, parse, relative, resolve } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { answersSql } from './answers-sql.js'
 import { cacheKey, withLock } from './cache.js'
 import { type ManagedProcess, manageProcess } from './managed-process.js'
 import { findFreePort } from './ports.js'
 import { isRunning } from './process-identity.js'
+import { isWorldReachable, reachablePlace } from './reachable-place.js'
 import { ToolMissingError } from './stack-errors.js'
 
 const run = promisify(execFile)
@@ -53,7 +53,7 @@ export async function startPostgres({
 }: PostgresOptions): Promise<PostgresServer> {
   const account = unprivilegedAccount()
   mkdirSync(dataDir, { recursive: true })
-  const place = account ? reachablePlace(dataDir, account) : dataDir
+  const place = account ? reachablePlace(dataDir) : dataDir
   const binaries = await preparedBinaries(account !== undefined)
   const cluster = join(place, 'cluster')
   const logFile = join(dataDir, 'postgres.log')
@@ -193,22 +193,6 @@ async function initialise(binaries: string, cluster: string, account: Account | 
   renameSync(half, cluster)
 }
 
-/** A directory that the other account may enter; for a checkout under root's closed home that is elsewhere, with a link. */
-function reachablePlace(dataDir: string, account: Account): string {
-  if (isWorldReachable(dirname(dataDir))) {
-    chmodSync(dataDir, 0o755)
-    return dataDir
-  }
-  const base = existsSync('/var/tmp') ? '/var/tmp' : tmpdir() // /var/tmp outlives a reboot
-  const place = join(base, `rollcall-${account.uid}-${cacheKey(dataDir)}`)
-  const link = join(dataDir, 'moved-to')
-  // A new link for a kept place means that the data directory was thrown away: so is the data.
-  if (!existsSync(link)) rmSync(place, { recursive: true, force: true })
-  mkdirSync(place, { recursive: true, mode: 0o755 })
-  if (!existsSync(link)) symlinkSync(place, link)
-  return place
-}
-
 // Our own sweep has ended whatever ran here. A lock that names a process which is not this cluster's server (its id was
 // given to another, as happens in a restarted container) would block the start for ever.
 function dropStaleLock(cluster: string): void {
@@ -216,13 +200,6 @@ function dropStaleLock(cluster: string): void {
   if (!existsSync(lock)) return
   const pid = Number(readFileSync(lock, 'utf8').split('\n')[0])
   if (!isRunning({ pid, marker: cluster })) rmSync(lock, { force: true })
-}
-
-function isWorldReachable(path: string): boolean {
-  for (let current = resolve(path); ; current = dirname(current)) {
-    if ((statSync(current).mode & 0o001) === 0) return false
-    if (current === parse(current).root) return true
-  }
 }
 
 function isExecutable(path: string): boolean {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ import {
   testEndpoints,
 } from '@rollcall/dev'
 import pg from 'pg'
+import { reachablePlace } from '../src/reachable-place.js'
 
 let directory: string
 
@@ -61,9 +62,29 @@ test('Postgres keeps what was committed over a kill -9, on the same port', async
     await server.kill('SIGKILL')
     await server.start()
     expect(await ask(server.url, 'SELECT answer FROM kept')).toEqual({ answer: 42 })
+    // Thrown away with the directory: nothing was put elsewhere because a temporary directory is closed.
+    expect(existsSync(join(directory, 'cluster'))).toBe(true)
   } finally {
     await server.stop()
   }
+})
+
+test('data below a closed directory stands elsewhere, is found again, and goes when its link goes', () => {
+  const data = join(directory, 'data') // below a directory that mkdtemp made for its owner only
+  mkdirSync(data)
+  const place = reachablePlace(data)
+  expect(place.startsWith(directory)).toBe(false)
+  writeFileSync(join(place, 'kept'), '')
+  expect(reachablePlace(data)).toBe(place)
+  expect(existsSync(join(place, 'kept'))).toBe(true)
+  rmSync(data, { recursive: true })
+  mkdirSync(data)
+  expect(existsSync(join(reachablePlace(data), 'kept'))).toBe(false)
+  rmSync(data, { recursive: true })
+  const other = mkdtempSync(join(tmpdir(), 'rollcall-dev-'))
+  rmSync(reachablePlace(other), { recursive: true, force: true })
+  rmSync(other, { recursive: true, force: true })
+  expect(existsSync(place)).toBe(false)
 })
 
 test('a taken port is named, with the variable that moves it', async () => {
