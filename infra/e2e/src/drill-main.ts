@@ -14,6 +14,7 @@ import { printTable } from './print-table.js'
 import { createRandom } from './random.js'
 
 const QUIET_WITHIN_MS = 300_000
+const SMALL_BATCH = 200
 
 process.exitCode = await main()
 
@@ -48,7 +49,7 @@ async function drill(scene: Scene, options: DrillOptions): Promise<number> {
 
   const random = createRandom(seed)
   const traffic = startTraffic({ registry: scene.endpoints.registry as string, random: createRandom(seed + 1) })
-  const importing = startImport(csv, scene.endpointsPath)
+  const importing = startImport(csv, scene.endpointsPath, SMALL_BATCH)
   const shift = twoDirectories ? createShift(scene, say) : undefined
   const recoveries = await killDuringImport({
     victims: victims.map((name) => scene.victim(name)),
@@ -77,6 +78,8 @@ async function drill(scene: Scene, options: DrillOptions): Promise<number> {
   )
   console.log()
   printVerdict(verdict)
+  // Creations are asked again under their idempotency key until they are answered.
+  const unansweredCreates = traffic.journal.filter((entry) => entry.outcome === 'unknown' && entry.userId === '').length
   const journal = (outcome: string) => traffic.journal.filter((entry) => entry.outcome === outcome).length
   console.log(
     `\n${JSON.stringify({
@@ -97,7 +100,7 @@ async function drill(scene: Scene, options: DrillOptions): Promise<number> {
         ),
         max: Math.max(0, ...recoveries.map((one) => one.recoverMs)),
       },
-      traffic: { ok: journal('ok'), fail: journal('fail'), unknown: journal('unknown') },
+      traffic: { ok: journal('ok'), fail: journal('fail'), unknown: journal('unknown'), unansweredCreates },
       changes: verdict.counts.changes,
       records: verdict.counts.records,
       duplicates: verdict.counts.duplicates,

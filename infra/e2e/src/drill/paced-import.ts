@@ -20,11 +20,23 @@ export interface PacedImport {
   finish(): Promise<ImportSummary>
 }
 
-export function startImport(csv: string, endpointsPath: string): PacedImport {
+/** @param batch users in one request; small ones are on their way more often when something dies. */
+export function startImport(csv: string, endpointsPath: string, batch = 2000): PacedImport {
   const command = spawn(
     process.execPath,
     [
-      ...[entryPoints.rollcall, 'users', 'import', '-', '--format', 'csv', '--batch', '200', '--give-up-after', '300'],
+      ...[
+        entryPoints.rollcall,
+        'users',
+        'import',
+        '-',
+        '--format',
+        'csv',
+        '--batch',
+        String(batch),
+        '--give-up-after',
+        '300',
+      ],
       ...['--json', '--endpoints', endpointsPath],
     ],
     { stdio: ['pipe', 'pipe', 'pipe'] },
