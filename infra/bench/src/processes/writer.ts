@@ -73,6 +73,12 @@ answer({
     const userIds: string[] = []
     const versions: number[] = []
     const committedAtMs: number[] = []
+    const losers = new Map<number, (() => void)[]>()
+    const losersOf = (user: number) => {
+      const known = losers.get(user) ?? []
+      losers.set(user, known)
+      return known
+    }
     let conflicts = 0
     let next = 0
     const startedAt = performance.now()
@@ -91,12 +97,13 @@ answer({
             userIds.push(after.user.id)
             versions.push(after.user.version)
             states[user] = after
+            for (const wake of losersOf(user).splice(0)) wake()
             wakeUp.poke()
             break
           }
           conflicts++
           // The winner's answer is on its way; a registry would read the row again in this time.
-          while (states[user] === before) await new Promise(setImmediate)
+          if (states[user] === before) await new Promise<void>((resolve) => losersOf(user).push(resolve))
         }
       }
     })
