@@ -35,9 +35,15 @@ beforeEach(async () => {
   now = new Date('2026-11-24T10:00:00.000Z')
   pokes = 0
   log = logSink()
-  app = await createRegistryApp({
+  app = await appWith(codec)
+  tenant = randomUUID()
+})
+let tenant: string
+
+const appWith = (events: typeof codec) =>
+  createRegistryApp({
     pool: database.pool,
-    codec,
+    codec: events,
     wakeUp: { poke: () => void pokes++ },
     logger: log.logger,
     metrics: createMetrics('test'),
@@ -49,9 +55,6 @@ beforeEach(async () => {
       actor: { type: 'service', id: 'test' },
     }),
   })
-  tenant = randomUUID()
-})
-let tenant: string
 
 afterEach(() => app.close())
 
@@ -267,6 +270,21 @@ test('the same Idempotency-Key gets the same answer, once done, for success and 
   expect([refusedAgain.statusCode, refusedAgain.json().code]).toEqual([409, refused.json().code])
   expect(refused.headers).not.toHaveProperty('idempotency-replayed')
   expect(refusedAgain.headers).toHaveProperty('idempotency-replayed', 'true')
+})
+
+test('"not now" is no answer to keep: the same Idempotency-Key succeeds once it can', async () => {
+  const late = createCodec(userLifecycle, { schemaRegistryUrl: testEndpoints().schemaRegistry, register: true })
+  const starting = await appWith(late)
+  const request = {
+    method: 'POST' as const,
+    url: '/v1/users',
+    headers: { 'idempotency-key': randomUUID() },
+    payload: person(),
+  }
+  expect((await starting.inject(request)).json()).toMatchObject({ status: 503, code: 'ERR_SCHEMA_NOT_REGISTERED' })
+  await late.ready()
+  expect((await starting.inject(request)).statusCode).toBe(201)
+  await starting.close()
 })
 
 test('twenty twins with one Idempotency-Key make one user', async () => {

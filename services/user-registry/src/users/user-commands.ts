@@ -6,6 +6,7 @@ import { findAnswer, type IdempotentRequest, keepAnswer, type StoredAnswer } fro
 import { IdempotencyInProgressError } from '../idempotency/idempotency-errors.js'
 import { isLostRace } from '../lost-race.js'
 import type { Principal } from '../principal.js'
+import { PROBLEMS } from '../problems.js'
 import { type Decision, decideChange, decideCreation } from './decide.js'
 import { findUser } from './find-user.js'
 import { toPublicUser } from './public-user.js'
@@ -140,7 +141,10 @@ async function answerBefore(sql: Sql, idempotency: IdempotentRequest | undefined
   return answer && { ...answer, replayed: true }
 }
 
-// An invalid document is refused again whenever it comes; what the state refuses may depend on the hour.
+// An invalid document is refused again whenever it comes; what the state refuses may depend on the hour. What we cannot
+// do now (5xx) may be done in a moment: kept, "schemas not known yet" was the answer to a key for a whole day.
 function isFinalRefusal(error: unknown): error is RollcallError {
-  return error instanceof RollcallError && !error.retryable && !(error instanceof UserInvalidError)
+  if (!(error instanceof RollcallError) || error.retryable || error instanceof UserInvalidError) return false
+  const known: Readonly<Record<string, { status: number }>> = PROBLEMS
+  return (known[error.code]?.status ?? 500) < 500
 }
