@@ -78,8 +78,7 @@ async function drill(scene: Scene, options: DrillOptions): Promise<number> {
   )
   console.log()
   printVerdict(verdict)
-  // Creations are asked again under their idempotency key until they are answered.
-  const unansweredCreates = traffic.journal.filter((entry) => entry.outcome === 'unknown' && entry.userId === '').length
+  for (const { lastAnswer } of traffic.unanswered) say(`a creation was never answered; last: ${lastAnswer}`)
   const journal = (outcome: string) => traffic.journal.filter((entry) => entry.outcome === outcome).length
   console.log(
     `\n${JSON.stringify({
@@ -100,7 +99,12 @@ async function drill(scene: Scene, options: DrillOptions): Promise<number> {
         ),
         max: Math.max(0, ...recoveries.map((one) => one.recoverMs)),
       },
-      traffic: { ok: journal('ok'), fail: journal('fail'), unknown: journal('unknown'), unansweredCreates },
+      traffic: {
+        ok: journal('ok'),
+        fail: journal('fail'),
+        unknown: journal('unknown'),
+        unanswered: traffic.unanswered.length,
+      },
       changes: verdict.counts.changes,
       records: verdict.counts.records,
       duplicates: verdict.counts.duplicates,

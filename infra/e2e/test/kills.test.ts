@@ -1,10 +1,12 @@
 import { join } from 'node:path'
+import { decodeRecordBody, encodeRecordBody, partitionOf } from '@rollcall/kafka'
 import { killDuringImport } from '../src/drill/kill-drill.js'
 import { generateCsv, startImport } from '../src/drill/paced-import.js'
 import { openScene, type Scene } from '../src/drill/scene.js'
 import { createShift } from '../src/drill/second-consumers.js'
 import { startTraffic } from '../src/drill/traffic.js'
 import { createRandom } from '../src/random.js'
+import { sendRecord } from './support/send-record.js'
 
 const USERS = 300
 const KILLS = 2
@@ -49,5 +51,42 @@ test('kill -9 of registry, relay and directory during an import loses nothing an
   expect(counts.changes).toBeGreaterThan(counts.users)
   expect(traffic.journal.filter(({ outcome }) => outcome === 'ok').length).toBeGreaterThan(0)
   // Asked again under its idempotency key, every creation was answered in the end.
-  expect(traffic.journal.filter(({ outcome, userId }) => outcome === 'unknown' && userId === '')).toEqual([])
+  expect(traffic.unanswered).toEqual([])
 }, 120_000)
+
+test("the checker sees what is done to the real stores behind the services' backs", async () => {
+  const { registry, directory, counter } = scene.databases
+  const { rows } = await directory.query<{ user_id: string }>('SELECT user_id FROM person ORDER BY user_id LIMIT 3')
+  const [gone, changed, ahead] = rows.map(({ user_id }) => user_id) as [string, string, string]
+  await directory.query('DELETE FROM person WHERE user_id = $1', [gone])
+  await directory.query(`UPDATE person SET timezone = 'Mars/Olympus' WHERE user_id = $1`, [changed])
+  await directory.query('UPDATE projections.applied_version SET version = version + 1 WHERE key = $1', [ahead])
+  await counter.query('UPDATE effect SET count = count + 1 WHERE user_id = $1', [ahead])
+  await registry.query(
+    `INSERT INTO audit.entry (tenant_id, actor, action, target_type, target_id, target_version, correlation_id, outcome)
+     SELECT tenant_id, actor, action, target_type, target_id, target_version, correlation_id, outcome
+     FROM audit.entry WHERE target_id = $1 LIMIT 1`,
+    [changed],
+  )
+  const outbox = await registry.query<{ record: Buffer }>(
+    'SELECT record FROM outbox.message WHERE aggregate_id = $1 AND version = 1',
+    [changed],
+  )
+  const { key, value, headers } = decodeRecordBody(outbox.rows[0]?.record ?? Buffer.alloc(0))
+  const forged = encodeRecordBody({ key, value, headers: { ...headers, traceparent: 'forged' } })
+  await sendRecord(scene.endpoints.kafka, partitionOf(Buffer.from(changed), 12), forged)
+
+  const { violations } = await scene.check([])
+  const seen = violations.samples.map(({ invariant, rule, userId }) => [invariant, rule, userId])
+
+  expect(seen.sort()).toEqual(
+    [
+      ['G8', 'change audited twice', changed],
+      ['I3', 'duplicate differs', changed],
+      ['I4', 'applied version differs', ahead],
+      ['I4', 'person differs', changed],
+      ['I4', 'person missing', gone],
+      ['I5', 'effects counted differ', ahead],
+    ].sort(),
+  )
+})

@@ -2,20 +2,19 @@ import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { createKafka, encodeRecordBody, partitionOf } from '@rollcall/kafka'
-import { createMetrics } from '@rollcall/observability'
-import { type SpanSink, silentLogger, spanSink } from '@rollcall/observability/testing'
+import { encodeRecordBody, partitionOf } from '@rollcall/kafka'
+import { type SpanSink, spanSink } from '@rollcall/observability/testing'
 import { type Answer, type RequestOptions, request } from '../src/stack/http-client.js'
 import { type OwnStack, startOwnStack } from '../src/stack/own-stack.js'
 import { entryPoints } from '../src/stack/repository.js'
 import { answers } from '../src/stack/service-process.js'
 import { until } from '../src/stack/until.js'
 import { badInputTable } from './support/bad-input-table.js'
+import { sendRecord } from './support/send-record.js'
 
 // Personal data of everybody in this file holds this word: it must be in no log line.
 const CANARY = 'Zyxqanary'
 const MERGE_PATCH = { 'content-type': 'application/merge-patch+json' }
-const TOPIC = 'users.lifecycle.v1'
 
 let stack: OwnStack
 let sink: SpanSink
@@ -329,7 +328,8 @@ describe('what is down', () => {
     const victim = await created()
     await seen(victim.id, victim.answer)
     const partition = partitionOf(Buffer.from(victim.id), 12)
-    await sendPoison(partition, victim.id)
+    const value = Buffer.concat([Buffer.from([0, 0, 0x7f, 0xff, 0xff]), Buffer.from(CANARY)])
+    await sendRecord(stack.endpoints.kafka, partition, encodeRecordBody({ key: victim.id, value }))
 
     const log = await until({ what: 'the directory says so', timeoutMs: 30_000 }, () => {
       const lines = readFileSync(stack.services.directory.logFile, 'utf8').split('\n')
@@ -353,21 +353,6 @@ describe('what is down', () => {
       `that partition stops with \`${code}\` in log, metric and status; others flow`,
     )
   })
-
-  async function sendPoison(partition: number, key: string): Promise<void> {
-    const kafka = createKafka(
-      { KAFKA_BROKERS: stack.endpoints.kafka.split(',') },
-      { logger: silentLogger, metrics: createMetrics('poison') },
-    )
-    const producer = kafka.producer()
-    try {
-      const value = Buffer.concat([Buffer.from([0, 0, 0x7f, 0xff, 0xff]), Buffer.from(CANARY)])
-      await producer.send(TOPIC, [{ partition, body: encodeRecordBody({ key, value }), timestampMs: Date.now() }])
-    } finally {
-      await producer.close()
-      await kafka.close()
-    }
-  }
 })
 
 test('the README states what bad input gets', () => {

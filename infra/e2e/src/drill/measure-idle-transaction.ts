@@ -74,7 +74,7 @@ async function oneRun(scene: Scene, users: number, seed: number, held: boolean):
   const csv = join(scene.directory, `users-${seed}.csv`)
   await generateCsv(csv, users, seed)
   const { registry, directory } = scene.endpoints as { registry: string; directory: string }
-  const transaction = held ? await holdWritingTransaction(scene.registry) : undefined
+  const transaction = held ? await holdWritingTransaction(scene.databases.registry) : undefined
   try {
     const probe = await startFreshnessProbe({ registry, directory })
     const summary: ImportSummary = await startImport(csv, scene.endpointsPath).finish()

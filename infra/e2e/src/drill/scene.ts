@@ -20,8 +20,7 @@ export interface Scene {
   readonly directory: string
   readonly endpointsPath: string
   readonly endpoints: Endpoints
-  /** The registry's database. */
-  readonly registry: Pool
+  readonly databases: { readonly registry: Pool; readonly directory: Pool; readonly counter: Pool }
   victim(name: VictimName): Victim
   /** One more process of the directory (and of the counter), prepared, not supervised. */
   secondConsumers(): Promise<readonly ServiceProcess[]>
@@ -71,7 +70,7 @@ export async function openScene(endpointsPath: string | undefined, report: (line
     get endpoints() {
       return endpoints()
     },
-    registry: pools.registry,
+    databases: pools,
     victim(name) {
       const isReady = readiness(name, { endpoints, kafka, registry: pools.registry })
       const one = supervisedVictim(name, { endpointsPath: path, isReady, timeoutMs: BACK_WITHIN_MS })

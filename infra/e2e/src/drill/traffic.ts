@@ -14,6 +14,8 @@ export interface TrafficOptions {
 /** Clients that go on changing users whatever dies, and keep a journal of what they were told. */
 export interface Traffic {
   readonly journal: readonly JournalEntry[]
+  /** Creations asked for again and again that were never answered, with the last refusal. */
+  readonly unanswered: ReadonlyArray<{ readonly correlationId: string; readonly lastAnswer: string }>
   stop(): Promise<void>
 }
 
@@ -22,6 +24,7 @@ const CREATE_TRIES = 60
 
 export function startTraffic({ registry, random, perSecond = 20 }: TrafficOptions): Traffic {
   const journal: JournalEntry[] = []
+  const unanswered: { correlationId: string; lastAnswer: string }[] = []
   const users: string[] = []
   const running = new Set<Promise<void>>()
   let stopped = false
@@ -73,6 +76,7 @@ export function startTraffic({ registry, random, perSecond = 20 }: TrafficOption
       userName: `drill-${correlationId}`,
       emails: [{ value: `${correlationId}@drill.example`, primary: true }],
     }
+    let lastAnswer = 'none'
     for (let tries = 0; tries < CREATE_TRIES; tries++) {
       const response = await request('POST', '/v1/users', correlationId, body, 'application/json', correlationId)
       if (response?.status === 201) {
@@ -87,10 +91,12 @@ export function startTraffic({ registry, random, perSecond = 20 }: TrafficOption
         journal.push({ correlationId, userId: '', outcome: 'fail' })
         return
       }
+      lastAnswer = response ? `${response.status} ${await codeOf(response)}` : 'no connection'
       if (stopped && tries > CREATE_TRIES / 2) break
       await sleep(500)
     }
     journal.push({ correlationId, userId: '', outcome: 'unknown' })
+    unanswered.push({ correlationId, lastAnswer })
   }
 
   async function request(
@@ -131,11 +137,20 @@ export function startTraffic({ registry, random, perSecond = 20 }: TrafficOption
 
   return {
     journal,
+    unanswered,
     async stop() {
       stopped = true
       await loop
       await Promise.all(running)
     },
+  }
+}
+
+async function codeOf(response: Response): Promise<string> {
+  try {
+    return String(((await response.json()) as { code?: unknown }).code)
+  } catch {
+    return '(no problem document)'
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Endpoints, type ManagedProcess, startEmbeddedStack, supervise, writeEndpoints } from '@rollcall/dev'
@@ -38,8 +38,6 @@ type ProductService = (typeof ALL)[number]
 export async function startOwnStack(options: OwnStackOptions = {}): Promise<OwnStack> {
   const { supervised = false, fsync = true, env = {}, start = ALL, report = () => {} } = options
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-e2e-'))
-  // Started by root, Postgres runs under another account, which must reach its data here.
-  chmodSync(directory, 0o755)
   const stack = await startEmbeddedStack({
     dataDir: directory,
     fsync,
