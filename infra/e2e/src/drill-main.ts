@@ -49,6 +49,7 @@ async function drill(scene: Scene, options: DrillOptions): Promise<number> {
 
   const random = createRandom(seed)
   const traffic = startTraffic({ registry: scene.endpoints.registry as string, random: createRandom(seed + 1) })
+  const echo = scene.echo()
   const importing = startImport(csv, scene.endpointsPath, SMALL_BATCH)
   const shift = twoDirectories ? createShift(scene, say) : undefined
   const recoveries = await killDuringImport({
@@ -64,6 +65,7 @@ async function drill(scene: Scene, options: DrillOptions): Promise<number> {
   say(`imported: ${JSON.stringify(summary)}`)
   await sleep(500)
   await traffic.stop()
+  const echoes = await echo.stop()
   const quietMs = await scene.quiet(QUIET_WITHIN_MS)
   say(`every consumer has caught up, ${quietMs} ms after the last change`)
   const verdict = await scene.check(traffic.journal)
@@ -108,6 +110,7 @@ async function drill(scene: Scene, options: DrillOptions): Promise<number> {
       changes: verdict.counts.changes,
       records: verdict.counts.records,
       duplicates: verdict.counts.duplicates,
+      echoes,
       oldAfterNew: verdict.counts.oldAfterNew,
       violations: verdict.violations.total,
       quietMs,

@@ -27,6 +27,7 @@ test('kill -9 of registry, relay and directory during an import loses nothing an
   const csv = join(scene.directory, 'users.csv')
   await generateCsv(csv, USERS, 1)
   const traffic = startTraffic({ registry: scene.endpoints.registry as string, random: createRandom(2) })
+  const echo = scene.echo()
   const importing = startImport(csv, scene.endpointsPath, SMALL_BATCH)
 
   const recoveries = await killDuringImport({
@@ -41,6 +42,7 @@ test('kill -9 of registry, relay and directory during an import loses nothing an
   })
   const { created, unchanged, failed } = await importing.finish()
   await traffic.stop()
+  const echoes = await echo.stop()
   await scene.quiet(60_000)
   const { counts, violations } = await scene.check(traffic.journal)
 
@@ -49,6 +51,8 @@ test('kill -9 of registry, relay and directory during an import loses nothing an
   expect(recoveries.map(({ victim }) => victim)).toEqual([...victims, ...victims])
   expect(counts.users).toBeGreaterThanOrEqual(USERS)
   expect(counts.changes).toBeGreaterThan(counts.users)
+  expect(echoes).toBeGreaterThan(0)
+  expect(counts.duplicates).toBeGreaterThanOrEqual(echoes)
   expect(traffic.journal.filter(({ outcome }) => outcome === 'ok').length).toBeGreaterThan(0)
   // Asked again under its idempotency key, every creation was answered in the end.
   expect(traffic.unanswered).toEqual([])

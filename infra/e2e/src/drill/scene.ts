@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPool, type Pool } from '@rollcall/database'
 import { databaseUrl, type Endpoints, readEndpoints, supervise } from '@rollcall/dev'
+import { userLifecycle } from '@rollcall/events'
 import { createKafka, type KafkaClient } from '@rollcall/kafka'
 import { createLogger, createMetrics, type Logger } from '@rollcall/observability'
 import { checkHistory, type Verdict } from '../checker/check-history.js'
@@ -11,6 +12,7 @@ import { loadHistory } from '../checker/load-history.js'
 import { StackMissingError } from '../e2e-errors.js'
 import { startOwnStack } from '../stack/own-stack.js'
 import { answers, type ServiceProcess, serviceProcess } from '../stack/service-process.js'
+import { type Echo, startEcho } from './echo.js'
 import { quiet } from './quiet.js'
 import { supervisedVictim, type Victim, type VictimName } from './victims.js'
 
@@ -24,6 +26,8 @@ export interface Scene {
   victim(name: VictimName): Victim
   /** One more process of the directory (and of the counter), prepared, not supervised. */
   secondConsumers(): Promise<readonly ServiceProcess[]>
+  /** Begins to send records of the topic once more. */
+  echo(): Echo
   /** Resolves when every consumer has applied every change; milliseconds it took. */
   quiet(timeoutMs: number): Promise<number>
   check(journal: readonly JournalEntry[]): Promise<Verdict>
@@ -34,7 +38,7 @@ const BACK_WITHIN_MS = 90_000
 
 /** @param endpointsPath of a running stack; undefined starts one that is thrown away on `close`. */
 export async function openScene(endpointsPath: string | undefined, report: (line: string) => void): Promise<Scene> {
-  const logger = createLogger({ service: 'drill', level: 'error' })
+  const logger = createLogger({ service: 'drill', level: 'silent' })
   const own = endpointsPath === undefined ? await startOwnStack({ supervised: true, report }) : undefined
   const path = own?.endpointsPath ?? (endpointsPath as string)
   const endpoints = () => readStack(path)
@@ -62,6 +66,7 @@ export async function openScene(endpointsPath: string | undefined, report: (line
     { KAFKA_BROKERS: endpoints().kafka.split(',') },
     { logger, metrics: createMetrics('drill') },
   )
+  const partitions = (await kafka.offsets(userLifecycle.name)).length
   const others: ServiceProcess[] = []
 
   return {
@@ -85,6 +90,7 @@ export async function openScene(endpointsPath: string | undefined, report: (line
       others.push(...made)
       return made
     },
+    echo: () => startEcho({ kafka: endpoints().kafka, ...pools, topic: userLifecycle.name, partitions, logger }),
     quiet: (timeoutMs) =>
       quiet({
         registry: pools.registry,
