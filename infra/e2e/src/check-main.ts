@@ -8,7 +8,7 @@ import { proveChecker } from './checker/prove-checker.js'
 import { checkStack } from './drill/scene.js'
 import { StackMissingError } from './e2e-errors.js'
 import { printTable } from './print-table.js'
-import { defaultEndpointsPath } from './stack/repository.js'
+import { asGiven, defaultEndpointsPath } from './stack/repository.js'
 
 const USAGE = `usage: npm run check -w infra/e2e -- [--endpoints FILE] [--prove [--seed N]]
 
@@ -31,7 +31,7 @@ async function main(): Promise<number> {
       console.log(USAGE)
       return 0
     }
-    return values.prove ? await prove(Number(values.seed)) : await check(values.endpoints)
+    return values.prove ? await prove(Number(values.seed)) : await check(asGiven(values.endpoints))
   } catch (error) {
     const isUsage = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
     console.error(isUsage ? `${error.message}\n\n${USAGE}` : toErrorFacts(error).message)

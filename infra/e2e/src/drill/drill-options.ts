@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { RollcallError } from '@rollcall/errors'
+import { asGiven } from '../stack/repository.js'
 import { type VictimName, victimNames } from './victims.js'
 
 export interface DrillOptions {
@@ -41,7 +42,7 @@ export function parseDrillOptions(args: readonly string[]): DrillOptions | 'help
     pairs: whole('pairs', values.pairs, 1, 50),
     twoDirectories: values['two-directories'],
     seed: whole('seed', values.seed, 0, 4_294_967_295),
-    endpoints: values.endpoints,
+    endpoints: values.endpoints === undefined ? undefined : asGiven(values.endpoints),
   }
 }
 

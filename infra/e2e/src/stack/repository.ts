@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const repositoryRoot = fileURLToPath(new URL('../../../..', import.meta.url)).replace(/[/\\]$/, '')
@@ -15,3 +15,6 @@ export const entryPoints = {
 } as const
 
 export const topicsFile = join(repositoryRoot, 'infra', 'kafka', 'topics.json')
+
+/** A path as the caller meant it: npm runs a workspace's script in the workspace and keeps where it was called in INIT_CWD. */
+export const asGiven = (path: string) => resolve(process.env.INIT_CWD ?? process.cwd(), path)
