@@ -50,19 +50,6 @@ export class PreconditionFailedError extends RollcallError {
   }
 }
 
-/** `ERR_DEPENDENCY_UNAVAILABLE`: something this service needs does not answer now. Retryable. */
-export class DependencyUnavailableError extends RollcallError {
-  constructor(dependency: string, cause?: unknown) {
-    super({
-      code: 'ERR_DEPENDENCY_UNAVAILABLE',
-      message: `${dependency} does not answer; try again in a moment.`,
-      retryable: true,
-      facts: { dependency },
-      cause,
-    })
-  }
-}
-
 /** `ERR_HOST_NOT_LOOPBACK`: the service was told to listen where other machines can reach it. */
 export class HostNotLoopbackError extends RollcallError {
   constructor(host: string, reason: string) {

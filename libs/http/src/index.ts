@@ -5,7 +5,6 @@ export { type EntityTags, etagOf, ifMatchAllows, ifNoneMatchHolds, parseEntityTa
 export {
   BodyMalformedError,
   CursorInvalidError,
-  DependencyUnavailableError,
   HostNotLoopbackError,
   IfMatchInvalidError,
   PortTakenError,

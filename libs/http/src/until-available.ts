@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { toErrorFacts } from '@rollcall/errors'
+import { isRetryable, toErrorFacts } from '@rollcall/errors'
 import type { Logger } from '@rollcall/observability'
 
 export interface UntilAvailableOptions {
   readonly logger: Logger
-  /** True for failures that pass by themselves; any other is thrown at once. */
-  readonly isTransient: (error: unknown) => boolean
+  /** True for failures that pass by themselves, beside those that say they are retryable; any other is thrown at once. */
+  readonly isTransient?: (error: unknown) => boolean
   readonly signal?: AbortSignal
   /** @default 1000 */
   readonly pauseMs?: number
@@ -18,7 +18,7 @@ export interface UntilAvailableOptions {
 export async function untilAvailable<T>(
   dependency: string,
   attempt: () => Promise<T>,
-  { logger, isTransient, signal, pauseMs = 1_000 }: UntilAvailableOptions,
+  { logger, isTransient = () => false, signal, pauseMs = 1_000 }: UntilAvailableOptions,
 ): Promise<T> {
   for (let failures = 0; ; failures++) {
     try {
@@ -26,7 +26,7 @@ export async function untilAvailable<T>(
       if (failures > 0) logger.info({ dependency, failures }, 'dependency is available')
       return result
     } catch (error) {
-      if (!isTransient(error)) throw error
+      if (!isRetryable(error) && !isTransient(error)) throw error
       if (failures === 0) logger.warn({ dependency, reason: toErrorFacts(error).code }, 'waiting for a dependency')
       await delay(pauseMs, undefined, { ...(signal === undefined ? {} : { signal }) })
     }

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { createPool, ensureDatabase, isTransientDatabaseError, migrate, prismaAdapter } from '@rollcall/database'
-import { isRetryable } from '@rollcall/errors'
 import { createCodec, userLifecycle } from '@rollcall/events'
 import { runMain, serve, untilAvailable } from '@rollcall/http'
 import { createKafka } from '@rollcall/kafka'
@@ -61,11 +60,7 @@ await runMain(async () => {
   })
 
   // Whatever is not up yet is waited for: the order in which things start does not matter.
-  const waiting = {
-    logger,
-    signal: closing.signal,
-    isTransient: (error: unknown) => isTransientDatabaseError(error) || isRetryable(error),
-  }
+  const waiting = { logger, signal: closing.signal, isTransient: isTransientDatabaseError }
   await untilAvailable('postgres', () => ensureDatabase(config.DATABASE_URL), waiting)
   await untilAvailable('postgres', () => migrate(pool, directoryMigrations), waiting)
   // Before the first record, so that what was written with the schemas of today is decoded without waiting.

@@ -1,15 +1,13 @@
 #!/usr/bin/env node
-import { createPool, ensureDatabase, isTransientDatabaseError, migrate } from '@rollcall/database'
-import { isRetryable } from '@rollcall/errors'
+import { createPool, isTransientDatabaseError } from '@rollcall/database'
 import { createCodec, userLifecycle } from '@rollcall/events'
 import { runMain, serve, untilAvailable } from '@rollcall/http'
 import { createLogger, createMetrics, startTracing } from '@rollcall/observability'
 import { createWakeUp } from '@rollcall/outbox'
 import { loadRegistryConfig } from './config.js'
 import { forgetAnswers } from './idempotency/forget-answers.js'
+import { prepareDatabase } from './prepare-database.js'
 import { createRegistryApp } from './registry-app.js'
-import { registryMigrations } from './registry-migrations.js'
-
 import { refuseUntilStarted } from './starting.js'
 
 const FORGET_EVERY_MS = 600_000
@@ -61,24 +59,20 @@ await runMain(async () => {
   })
 
   const waiting = { logger, signal: closing.signal }
-  const prepareDatabase = async () => {
-    await untilAvailable('postgres', () => ensureDatabase(config.DATABASE_URL), {
+  const migrated = async () => {
+    await untilAvailable('postgres', () => prepareDatabase(config.DATABASE_URL, pool), {
       ...waiting,
-      isTransient: (error) => isTransientDatabaseError(error) || isRetryable(error),
-    })
-    await untilAvailable('postgres', () => migrate(pool, registryMigrations), {
-      ...waiting,
-      isTransient: (error) => isTransientDatabaseError(error) || isRetryable(error),
+      isTransient: isTransientDatabaseError,
     })
     isMigrated = true
     logger.info('database is migrated')
   }
   const learnSchemas = async () => {
-    await untilAvailable('schema registry', () => codec.ready(), { ...waiting, isTransient: isRetryable })
+    await untilAvailable('schema registry', () => codec.ready(), waiting)
     knowsSchemas = true
     logger.info('schemas are registered')
   }
-  await Promise.all([prepareDatabase(), learnSchemas()])
+  await Promise.all([migrated(), learnSchemas()])
 
   const forget = setInterval(() => {
     forgetAnswers(pool, config.IDEMPOTENCY_KEEP_MS).catch((error: unknown) =>

@@ -1,13 +1,11 @@
 #!/usr/bin/env node
-import { createPool, ensureDatabase, isTransientDatabaseError, migrate } from '@rollcall/database'
-import { isRetryable } from '@rollcall/errors'
+import { createPool, isTransientDatabaseError } from '@rollcall/database'
 import { createApp, runMain, serve, untilAvailable } from '@rollcall/http'
 import { createKafka } from '@rollcall/kafka'
 import { createLogger, createMetrics, startTracing } from '@rollcall/observability'
 import { createRelay, relayHealthy, relayStatus } from '@rollcall/outbox'
 import { loadRelayConfig } from './config.js'
-import { registryMigrations } from './registry-migrations.js'
-
+import { prepareDatabase } from './prepare-database.js'
 import { VERSION } from './version.js'
 
 await runMain(async () => {
@@ -51,13 +49,11 @@ await runMain(async () => {
     },
   })
 
-  const waiting = {
+  await untilAvailable('postgres', () => prepareDatabase(config.DATABASE_URL, pool), {
     logger,
     signal: closing.signal,
-    isTransient: (error: unknown) => isTransientDatabaseError(error) || isRetryable(error),
-  }
-  await untilAvailable('postgres', () => ensureDatabase(config.DATABASE_URL), waiting)
-  await untilAvailable('postgres', () => migrate(pool, registryMigrations), waiting)
+    isTransient: isTransientDatabaseError,
+  })
   relay.start()
   // It ends by itself only for a reason that no retry can mend; the process ends with it, and says why.
   await relay.finished
