@@ -89,16 +89,7 @@ export type FailureCode =
   | 'ERR_PROJECTION_POSITION_LOST'
 
 /** Where and on what a partition stopped. */
-export interface FailurePlace {
-  readonly topic: string
-  readonly partition: number
-  readonly offset: number
-  readonly userId?: string
-  readonly eventId?: string
-  readonly eventType?: string
-  readonly knownVersion?: number
-  readonly seenVersion?: number
-}
+export type FailurePlace = Omit<PartitionFailure, 'code' | 'message' | 'at'>
 
 /** A failure as it is stored: the reason is an error's own words only when it carries a code, because others may quote data. */
 export function partitionFailure(code: FailureCode, problem: string, place: FailurePlace, at: Date): PartitionFailure {

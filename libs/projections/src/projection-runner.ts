@@ -47,7 +47,6 @@ export interface ProjectionRunner {
   look(): Promise<void>
   /** Rejects unless this process makes progress. @throws ProjectionStuckError, ProjectionVersionOutdatedError */
   checkProgress(): void
-  highWatermarks(): ReadonlyMap<number, number>
   /** When this process last saw the partition without lag, milliseconds since the epoch. */
   caughtUpAt(partition: number): number | undefined
 }
@@ -367,7 +366,6 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
         }
       }
     },
-    highWatermarks: () => new Map([...held].map(([partition, { highWatermark }]) => [partition, highWatermark])),
     caughtUpAt: (partition) => held.get(partition)?.caughtUpAt,
   }
 }
