@@ -15,14 +15,14 @@ export interface AuditEntry {
   /** Ties together what one request did in all services. */
   readonly correlationId: string
   readonly outcome: AuditOutcome
-  /** The target's public document before and after the act. */
+  /** What the act changed, as it was before and is after it: the whole public document of a new target, later its changed members. */
   readonly before?: unknown
   readonly after?: unknown
 }
 
 /**
  * The INSERT for a writer that does everything in one statement. The SELECT yields, in this order: tenant id, actor
- * (jsonb), action, target type, target id (text), target version, correlation id, outcome, before (jsonb), after (jsonb).
+ * (json), action, target type, target id (text), target version, correlation id, outcome (audit.outcome), before (json), after (json).
  */
 export function recordAuditSql(select: string): string {
   return `INSERT INTO audit.entry (tenant_id, actor, action, target_type, target_id, target_version, correlation_id,
@@ -35,8 +35,8 @@ export async function recordAudit(sql: Sql, entries: readonly AuditEntry[]): Pro
   await sql.query({
     name: 'audit_record',
     text: recordAuditSql(
-      `SELECT tenant_id, actor::jsonb, action, target_type, target_id, target_version, correlation_id, outcome,
-         before::jsonb, after::jsonb
+      `SELECT tenant_id, actor::json, action, target_type, target_id, target_version, correlation_id, outcome::audit.outcome,
+         before::json, after::json
        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[],
          $9::text[], $10::text[])
          WITH ORDINALITY AS e (tenant_id, actor, action, target_type, target_id, target_version, correlation_id,

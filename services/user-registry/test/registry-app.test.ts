@@ -155,7 +155,12 @@ test('a life leaves every version, in order, with what changed', async () => {
   ])
   expect([...(events[1]?.event.changed ?? [])].sort()).toEqual(['name', 'phone'])
   expect(audit.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5, 6])
-  expect(audit[1]?.before).toEqual(audit[0]?.after)
+  expect(audit[1]).toMatchObject({
+    before: { name: { given: CANARY } },
+    after: { name: { given: CANARY, family: 'King' }, phone: '+4912345678' },
+  })
+  expect(audit[2]).toMatchObject({ before: { status: 'active' }, after: { status: 'suspended' } })
+  expect(Object.keys(audit[2]?.after ?? {})).toEqual(['status'])
   const history = (await send('GET', `/v1/users/${id}/history`)).json()
   expect(history.items.map(({ version, type }: { version: number; type: string }) => [version, type])).toEqual(
     events.map(({ event }) => [event.version, event.type]),

@@ -65,7 +65,7 @@ WITH line AS MATERIALIZED (
   ${appendOutboxSql(`SELECT line.id, 1, '${userLifecycle.name}', line.record FROM line JOIN created USING (id) ORDER BY line.position`)}
 ), entry AS (
   ${recordAuditSql(
-    `SELECT $1::text, $2::jsonb, '${auditAction('UserCreated')}', 'user', line.id::text, 1, $3::text, 'done', NULL::jsonb, line.after::jsonb
+    `SELECT $1::text, $2::json, '${auditAction('UserCreated')}', 'user', line.id::text, 1, $3::text, 'done', NULL::json, line.after::json
      FROM line JOIN created USING (id) ORDER BY line.position`,
   )}
 )

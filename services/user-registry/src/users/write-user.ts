@@ -5,9 +5,8 @@ import { appendOutboxSql } from '@rollcall/outbox'
 import type { Decision } from './decide.js'
 import { emailKey } from './email-address.js'
 import { foldCase } from './fold-case.js'
-import { toPublicUser } from './public-user.js'
 import type { UserState } from './user.js'
-import { auditAction } from './user-audit.js'
+import { auditAction, changedMembers } from './user-audit.js'
 
 /** One decided change with everything that is kept of it. */
 export interface UserWrite {
@@ -16,8 +15,8 @@ export interface UserWrite {
   readonly before: UserState | undefined
   /** The event as it will stand on the topic; see `encodeUserRecord`. */
   readonly record: Buffer
-  /** The public document after the change, as JSON: the audit row's and the idempotent answer's text. */
-  readonly after: string
+  /** The public document after the change, as JSON: the audit row's at a creation, and the idempotent answer's. */
+  readonly document: string
   /** Kept under the caller's Idempotency-Key, when there is one. */
   readonly answer?: {
     readonly principal: string
@@ -29,17 +28,19 @@ export interface UserWrite {
 
 /**
  * Writes user, addresses, outbox row, audit row and idempotent answer in one statement, hence in one transaction and
- * one round trip: five statements between BEGIN and COMMIT reach half the rate (relay-lab 1). The outbox row is drawn
- * from the returned user row, so its id is drawn under that row's lock.
+ * one round trip: five statements between BEGIN and COMMIT reach half the rate (relay-lab 1). The outbox row of a change
+ * is drawn from the returned user row, so its id is drawn under that row's lock.
  *
  * @returns false when the user is no longer at the version the decision was made on; nothing is written then.
  * @throws a unique violation of `user_account_user_name_unique`, `user_email_unique` or `idempotency_key_unique`.
  */
 export async function writeUser(sql: Sql, write: UserWrite): Promise<boolean> {
-  const { decision, before, record, after, answer } = write
+  const { decision, before, record, document, answer } = write
   const { event, next } = decision
   const { user } = next
   const emails = emailDifference(before, next)
+  const audit =
+    before === undefined ? { before: null, after: document } : changedMembers(before.user, user, event.changed)
   const shape: Shape = {
     creates: before === undefined,
     movesEmails: emails !== undefined,
@@ -69,10 +70,10 @@ export async function writeUser(sql: Sql, write: UserWrite): Promise<boolean> {
       JSON.stringify(event.actor),
       auditAction(event.type),
       event.correlationId,
-      before === undefined ? null : JSON.stringify(toPublicUser(before.user)),
-      after,
+      audit.before,
+      audit.after,
       ...(emails === undefined ? [] : before === undefined ? [emails.added] : [emails.added, emails.removed]),
-      ...(answer === undefined ? [] : [answer.principal, answer.key, answer.requestHash, answer.status]),
+      ...(answer === undefined ? [] : [answer.principal, answer.key, answer.requestHash, answer.status, document]),
     ],
   })
   return rowCount === 1
@@ -98,13 +99,16 @@ function statement(shape: Shape): { name: string; text: string } {
 
 function statementText({ creates, movesEmails, answers }: Shape): string {
   const answerAt = 24 + (movesEmails ? (creates ? 1 : 2) : 0)
+  // A creation succeeds whole or throws: the other rows need not wait for the user's to come back.
+  const user = creates
+    ? { id: '$1::uuid', tenantId: '$2::text', version: '$13::bigint', from: '' }
+    : { id: 'changed.id', tenantId: 'changed.tenant_id', version: 'changed.version', from: 'FROM changed' }
   const parts = [
-    `changed AS (${creates ? INSERT_USER : UPDATE_USER} RETURNING id, tenant_id, version)`,
+    `changed AS (${creates ? INSERT_USER : UPDATE_USER})`,
     ...(movesEmails
       ? [
-          // Sorted, so that two writers of the same addresses wait for each other instead of dying in a deadlock.
           `gained AS (INSERT INTO user_email (tenant_id, email_key, user_id)
-             SELECT changed.tenant_id, one.key, changed.id FROM changed, unnest($24::text[]) AS one (key) ORDER BY one.key)`,
+             SELECT ${user.tenantId}, one.key, ${user.id} FROM ${creates ? '' : 'changed, '}unnest($24::text[]) AS one (key))`,
           ...(creates
             ? []
             : [
@@ -113,18 +117,21 @@ function statementText({ creates, movesEmails, answers }: Shape): string {
               ]),
         ]
       : []),
-    `message AS (${appendOutboxSql(`SELECT id, version, '${userLifecycle.name}', $18::bytea FROM changed`)})`,
-    `entry AS (${recordAuditSql(
-      `SELECT tenant_id, $19::jsonb, $20::text, 'user', id::text, version, $21::text, 'done', $22::jsonb, $23::jsonb FROM changed`,
-    )})`,
+    `message AS (${appendOutboxSql(`SELECT ${user.id}, ${user.version}, '${userLifecycle.name}', $18::bytea ${user.from}`)})`,
     ...(answers
       ? [
           `answer AS (INSERT INTO idempotency_key (tenant_id, principal, key, request_hash, status, body, created_at)
-             SELECT tenant_id, $${answerAt}, $${answerAt + 1}, $${answerAt + 2}, $${answerAt + 3}, $23::text, now() FROM changed)`,
+             SELECT ${user.tenantId}, $${answerAt}, $${answerAt + 1}, $${answerAt + 2}, $${answerAt + 3}, $${answerAt + 4}, now() ${user.from})`,
         ]
       : []),
   ]
-  return `WITH ${parts.join(',\n')}\nSELECT 1 FROM changed`
+  // Postgres runs the parts that nobody reads from last to first. The user comes first, so that of a name and an address
+  // that are both taken the name is told, and so that creations and changes lock in one order.
+  if (creates) parts.reverse()
+  // The last one is no part of the WITH: its count says whether anything was written, and no row need come back.
+  return `WITH ${parts.join(',\n')}\n${recordAuditSql(
+    `SELECT ${user.tenantId}, $19::json, $20::text, 'user', ${user.id}::text, ${user.version}, $21::text, 'done', $22::json, $23::json ${user.from}`,
+  )}`
 }
 
 const INSERT_USER = `INSERT INTO user_account (id, tenant_id, user_name, user_name_key, emails, name, phone, locale, timezone,
@@ -134,14 +141,17 @@ const INSERT_USER = `INSERT INTO user_account (id, tenant_id, user_name, user_na
 const UPDATE_USER = `UPDATE user_account SET user_name = $3, user_name_key = $4, emails = $5, name = $6, phone = $7,
   locale = $8, timezone = $9, attributes = $10, status = $11, status_before_deletion = $12, version = $13,
   created_at = $14, updated_at = $15, deleted_at = $16, purge_at = $17
-  WHERE id = $1 AND tenant_id = $2 AND version = $13::bigint - 1`
+  WHERE id = $1 AND tenant_id = $2 AND version = $13::bigint - 1 RETURNING id, tenant_id, version`
 
-/** What to insert into and delete from user_email; undefined when no address comes or goes. */
+/**
+ * What to insert into and delete from user_email; undefined when no address comes or goes. Sorted, so that two writers
+ * of the same addresses wait for each other instead of dying in a deadlock.
+ */
 function emailDifference(before: UserState | undefined, next: UserState) {
   if (before !== undefined && before.user.emails === next.user.emails) return undefined
   const old = new Set(before?.user.emails.map(({ value }) => emailKey(value)))
   const now = new Set(next.user.emails.map(({ value }) => emailKey(value)))
-  const added = [...now].filter((key) => !old.has(key))
+  const added = [...now].filter((key) => !old.has(key)).sort()
   const removed = [...old].filter((key) => !now.has(key))
   return added.length === 0 && removed.length === 0 ? undefined : { added, removed }
 }
