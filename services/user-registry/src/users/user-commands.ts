@@ -2,19 +2,20 @@ import { type Sql, uniqueViolation } from '@rollcall/database'
 import { RollcallError } from '@rollcall/errors'
 import type { EventCodec, UserLifecycleEvent } from '@rollcall/events'
 import { type EntityTags, ifMatchAllows, PreconditionFailedError } from '@rollcall/http'
-import { findAnswer, type IdempotentRequest, keepAnswer, type StoredAnswer } from '../idempotency/answer-store.js'
+import { findAnswer, type IdempotentRequest, keepAnswer } from '../idempotency/answer-store.js'
 import { IdempotencyInProgressError } from '../idempotency/idempotency-errors.js'
 import { isLostRace } from '../lost-race.js'
 import type { Principal } from '../principal.js'
 import { PROBLEMS } from '../problems.js'
 import { type Decision, decideChange, decideCreation } from './decide.js'
 import { findUser } from './find-user.js'
-import { toPublicUser } from './public-user.js'
+import { type PublicUser, toPublicUser } from './public-user.js'
 import { takenError } from './taken-error.js'
 import type { ChangeCommand, DecisionContext, UserState } from './user.js'
 import { UserContendedError, UserInvalidError } from './user-errors.js'
 import type { UserProfile } from './user-profile.js'
 import { encodeUserRecord } from './user-record.js'
+import { createUserTurns, type Turn } from './user-turns.js'
 import { writeUser } from './write-user.js'
 
 /** What every write says about itself. */
@@ -27,6 +28,9 @@ export interface WriteRequest {
 
 export interface WriteAnswer {
   readonly status: number
+  readonly userId: string
+  /** The user's version after the command. */
+  readonly version: number
   /** The public user after the command, as JSON. */
   readonly body: string
   /** True when the answer was given before, to the same Idempotency-Key. */
@@ -55,6 +59,8 @@ export interface UserCommands {
 export function createUserCommands(options: UserCommandsOptions): UserCommands {
   const { sql, codec, committed } = options
 
+  const takeTurns = createUserTurns()
+
   const context = ({ principal, correlationId }: WriteRequest): DecisionContext => ({
     tenantId: principal.tenantId,
     actor: principal.actor,
@@ -66,22 +72,35 @@ export function createUserCommands(options: UserCommandsOptions): UserCommands {
   })
 
   const write = async (decision: Decision, before: UserState | undefined, request: WriteRequest, status: number) => {
-    const after = JSON.stringify(toPublicUser(decision.next.user))
+    const { user } = decision.next
+    const document = JSON.stringify(toPublicUser(user))
     const { idempotency } = request
     const change = {
       decision,
       before,
       record: encodeUserRecord(decision.event, codec),
-      after,
+      document,
       ...(idempotency === undefined ? {} : { answer: { ...idempotency, status } }),
     }
     try {
       if (!(await writeUser(sql, change))) return undefined
     } catch (error) {
-      throw (await takenError(sql, decision.next.user, error)) ?? error
+      throw (await takenError(sql, user, error)) ?? error
     }
     committed()
-    return { status, body: after, replayed: false }
+    return { status, userId: user.id, version: user.version, body: document, replayed: false }
+  }
+
+  const decide = (state: UserState, command: ChangeCommand, request: WriteRequest) => {
+    const { version } = state.user
+    if (!ifMatchAllows(request.ifMatch, version)) throw new PreconditionFailedError(version)
+    return decideChange(state, command, context(request))
+  }
+
+  const writeInTurn = async (turn: Turn, decision: Decision, before: UserState | undefined, request: WriteRequest) => {
+    const answer = await write(decision, before, request, 200)
+    if (answer !== undefined) turn.written = decision.next
+    return answer
   }
 
   return {
@@ -93,18 +112,32 @@ export function createUserCommands(options: UserCommandsOptions): UserCommands {
       })
     },
     change: (userId, command, request) =>
-      answered(sql, request, userId, async () => {
-        const state = await findUser(sql, request.principal.tenantId, userId)
-        const { version } = state.user
-        if (!ifMatchAllows(request.ifMatch, version)) throw new PreconditionFailedError(version)
-        const decision = decideChange(state, command, context(request))
-        if (decision !== undefined) return write(decision, state, request, 200)
-        const unchanged = { status: 200, body: JSON.stringify(toPublicUser(state.user)) }
-        // Not kept: a twin was first. Undefined asks for another round, which finds its answer.
-        if (request.idempotency !== undefined && !(await keepAnswer(sql, request.idempotency, unchanged)))
-          return undefined
-        return { ...unchanged, replayed: false }
-      }),
+      takeTurns(`${request.principal.tenantId}/${userId}`, (turn) =>
+        answered(sql, request, userId, async () => {
+          const { written } = turn
+          turn.written = undefined
+          const guess = written && decideOrNot(() => decide(written, command, request))
+          if (guess !== undefined) return writeInTurn(turn, guess, written, request)
+          const state = await findUser(sql, request.principal.tenantId, userId)
+          const decision = decide(state, command, request)
+          if (decision !== undefined) return writeInTurn(turn, decision, state, request)
+          const { version } = state.user
+          const unchanged = { status: 200, userId, version, body: JSON.stringify(toPublicUser(state.user)) }
+          // Not kept: a twin was first. Undefined asks for another round, which finds its answer.
+          if (request.idempotency !== undefined && !(await keepAnswer(sql, request.idempotency, unchanged)))
+            return undefined
+          return { ...unchanged, replayed: false }
+        }),
+      ),
+  }
+}
+
+// Only a write checks the state it was decided on: what a remembered state refuses is decided again on the one read.
+function decideOrNot(decide: () => Decision | undefined): Decision | undefined {
+  try {
+    return decide()
+  } catch {
+    return undefined
   }
 }
 
@@ -137,8 +170,10 @@ async function answered(
 }
 
 async function answerBefore(sql: Sql, idempotency: IdempotentRequest | undefined): Promise<WriteAnswer | undefined> {
-  const answer: StoredAnswer | undefined = idempotency && (await findAnswer(sql, idempotency))
-  return answer && { ...answer, replayed: true }
+  const answer = idempotency && (await findAnswer(sql, idempotency))
+  if (answer === undefined) return undefined
+  const { id, version } = JSON.parse(answer.body) as PublicUser
+  return { ...answer, userId: id, version, replayed: true }
 }
 
 // An invalid document is refused again whenever it comes; what the state refuses may depend on the hour. What we cannot

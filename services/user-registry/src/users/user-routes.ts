@@ -36,7 +36,7 @@ export interface UserRoutesOptions {
   readonly principalOf: (request: FastifyRequest) => Principal
 }
 
-/** The REST door to the user commands. Answers are sent as ready JSON text: it was made once, for the audit row. */
+/** The REST door to the user commands. Answers are sent as ready JSON text: it was made once, for the audit row and the idempotent answer. */
 export function addUserRoutes(app: App, { sql, codec, commands, principalOf }: UserRoutesOptions): void {
   const tags = ['users']
 
@@ -204,10 +204,9 @@ function idempotencyOf({ method, url, headers, body }: FastifyRequest, { tenantI
 
 async function answer(reply: FastifyReply, command: () => Promise<WriteAnswer>): Promise<void> {
   try {
-    const { status, body, replayed } = await command()
-    const { id, version } = JSON.parse(body) as { id: string; version: number }
-    reply.headers({ etag: etagOf(version), 'rollcall-version': `${id}@${version}` })
-    if (status === 201) reply.header('location', `/v1/users/${id}`)
+    const { status, userId, version, body, replayed } = await command()
+    reply.headers({ etag: etagOf(version), 'rollcall-version': `${userId}@${version}` })
+    if (status === 201) reply.header('location', `/v1/users/${userId}`)
     if (replayed) reply.header('idempotency-replayed', 'true')
     sendText(reply, status, body)
   } catch (error) {
