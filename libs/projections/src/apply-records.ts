@@ -31,6 +31,14 @@ export interface ApplyOptions<E extends ProjectedEvent, Tx> {
   readonly committed: (held: Held, decision: Decision) => void
 }
 
+/** A stretch of one partition: its decoded events, up to the offset `to`. */
+export interface Work<E> {
+  readonly held: Held
+  readonly batch: RecordBatch
+  readonly events: readonly Delivered<E>[]
+  readonly to: number
+}
+
 /** How a stretch of records ended; `stopped` says where and why, so that the caller stops the partition. */
 export type Outcome =
   | { readonly end: 'applied' }
@@ -40,14 +48,16 @@ export type Outcome =
   | { readonly end: 'fenced' }
   | { readonly end: 'stopped'; readonly code: FailureCode; readonly problem: string; readonly place: FailurePlace }
 
-interface Delivered<E> {
+export interface Delivered<E> {
   readonly event: E
   readonly record: KafkaRecord
 }
 
 /**
- * Applies records of one partition up to the offset `to`: decodes them and runs them in one transaction. When an event fails
+ * Applies records of one partition up to the offset `to`: decodes them and has them applied. When an event fails
  * for good, everything before it is committed first, so that the failure named is the partition's only obstacle.
+ *
+ * @param apply `applyWork`, or what brings it together with the work of other partitions
  */
 export async function applyRecords<E extends ProjectedEvent, Tx>(
   held: Held,
@@ -55,6 +65,7 @@ export async function applyRecords<E extends ProjectedEvent, Tx>(
   records: readonly KafkaRecord[],
   to: number,
   options: ApplyOptions<E, Tx>,
+  apply: (work: Work<E>) => Promise<Outcome>,
 ): Promise<Outcome> {
   const events: Delivered<E>[] = []
   for (const record of records) {
@@ -69,16 +80,12 @@ export async function applyRecords<E extends ProjectedEvent, Tx>(
       if ('event' in event) events.push({ event: event.event, record })
       else if (event.end === 'dropped') return event
       else {
-        const before = await applyRange(held, batch, events, record.offset, options)
+        const before = await apply({ held, batch, events, to: record.offset })
         return before.end === 'applied' ? unreadable(batch, record, event.error) : before
       }
     }
   }
-  return withSpan(
-    `project ${options.name}`,
-    { kind: 'consumer', attributes: { 'messaging.batch.message_count': events.length, partition: batch.partition } },
-    () => applyRange(held, batch, events, to, options),
-  )
+  return apply({ held, batch, events, to })
 }
 
 const APPLIED: Outcome = { end: 'applied' }
@@ -105,48 +112,41 @@ async function decodeAgain<E extends ProjectedEvent, Tx>(
   }
 }
 
-/** Applies events as one transaction, or, when one of them fails for good, in parts until that one is found. */
-async function applyRange<E extends ProjectedEvent, Tx>(
-  held: Held,
-  batch: RecordBatch,
-  events: readonly Delivered<E>[],
-  to: number,
+/** Applies the work as one transaction, or, when one of its events fails for good, in parts until that one is found. */
+export async function applyWork<E extends ProjectedEvent, Tx>(
+  work: Work<E>,
   options: ApplyOptions<E, Tx>,
 ): Promise<Outcome> {
+  const { held, batch, events, to } = work
   if (to <= held.claim.position) return APPLIED
   try {
-    return await applyOnce(held, batch, events, to, options)
+    return await applyOnce(work, options)
   } catch (error) {
     const failed = error instanceof HandlerFailure ? events[error.index] : events.length === 1 ? events[0] : undefined
     if (failed !== undefined) {
       const before = events.slice(0, events.indexOf(failed))
-      const outcome = await applyRange(held, batch, before, failed.record.offset, options)
+      const outcome = await applyWork({ held, batch, events: before, to: failed.record.offset }, options)
       if (outcome.end !== 'applied') return outcome
       return handlerFailed(batch, failed, error instanceof HandlerFailure ? error.cause : error)
     }
     const middle = events[events.length >> 1]
     if (middle === undefined) throw error
     const half = events.length >> 1
-    const first = await applyRange(held, batch, events.slice(0, half), middle.record.offset, options)
-    return first.end === 'applied' ? applyRange(held, batch, events.slice(half), to, options) : first
+    const first = await applyWork({ held, batch, events: events.slice(0, half), to: middle.record.offset }, options)
+    return first.end === 'applied' ? applyWork({ held, batch, events: events.slice(half), to }, options) : first
   }
 }
 
 /** One transaction, tried again while the failure may pass. @throws what failed for good */
-async function applyOnce<E extends ProjectedEvent, Tx>(
-  held: Held,
-  batch: RecordBatch,
-  events: readonly Delivered<E>[],
-  to: number,
-  options: ApplyOptions<E, Tx>,
-): Promise<Outcome> {
+async function applyOnce<E extends ProjectedEvent, Tx>(work: Work<E>, options: ApplyOptions<E, Tx>): Promise<Outcome> {
+  const { batch } = work
   for (let attempt = 1; ; attempt++) {
     if (batch.isStale() || options.signal.aborted) return DROPPED
     try {
-      const decision = await transact(held.claim, events, to, options)
-      return settle(held, batch, events, to, decision, options)
+      const [outcome = APPLIED] = await transact([work], options)
+      return outcome
     } catch (error) {
-      if (error === LOST) return afterLoss(held, batch, events, to, options)
+      if (error === LOST) return afterLoss(work, options)
       const cause = error instanceof HandlerFailure ? error.cause : error
       const { store, maxHandlerAttempts: maxAttempts } = options
       const waitMs = nextWaitMs(cause, attempt, { isTransient: store.isTransient, maxAttempts })
@@ -158,54 +158,79 @@ async function applyOnce<E extends ProjectedEvent, Tx>(
 
 const LOST = new Error('the partition belongs to another claim')
 
-async function transact<E extends ProjectedEvent, Tx>(
-  claim: Claim,
-  events: readonly Delivered<E>[],
-  to: number,
-  { name, store, effects, metrics }: ApplyOptions<E, Tx>,
-): Promise<Decision> {
-  const last = events.at(-1)
+/**
+ * Runs the work of one partition, or of several, in one transaction: all of it, up to the first gap in each, or nothing.
+ *
+ * @throws HandlerFailure with the index among all events; what else the database or the handler said
+ */
+export function transact<E extends ProjectedEvent, Tx>(
+  works: readonly Work<E>[],
+  options: ApplyOptions<E, Tx>,
+): Promise<Outcome[]> {
+  const { name, store, effects, metrics } = options
+  const all = works.flatMap(({ events }) => events)
   const users = new Set<string>()
-  for (const { event } of events) users.add(event.userId)
-  const spans = eventSpans(name, events)
-  const end = metrics.batchSeconds.startTimer({ projection: name })
-  try {
-    return await store.transaction(async (transaction) => {
-      const recordAt = last === undefined ? undefined : new Date(last.record.timestampMs)
-      const known = await transaction.advance(claim, to, recordAt, [...users])
-      if (known === undefined) throw LOST
-      const decision = decide(
-        events.map(({ event }) => event),
-        known,
-      )
-      if (decision.applied > 0) {
-        await applyDecided(events, decision, (decided) => effects.apply(decided, transaction))
-        await transaction.recordVersions(name, decision.versions)
-      }
-      const stop = decision.stopAt === undefined ? undefined : events[decision.stopAt]
-      if (stop !== undefined) await transaction.shorten(claim, stop.record.offset)
-      return decision
-    })
-  } catch (error) {
-    for (const span of spans) span.fail(error)
-    throw error
-  } finally {
-    end()
-    for (const span of spans) span.end()
+  for (const { event } of all) users.add(event.userId)
+  const moves = works.map(({ held, events, to }) => {
+    const last = events.at(-1)
+    return { claim: held.claim, to, recordAt: last && new Date(last.record.timestampMs) }
+  })
+  const attributes = { 'messaging.batch.message_count': all.length, partitions: works.length }
+  return withSpan(`project ${name}`, { kind: 'consumer', attributes }, async () => {
+    const spans = eventSpans(name, all)
+    const end = metrics.batchSeconds.startTimer({ projection: name })
+    try {
+      const decisions = await store.transaction(async (transaction) => {
+        const known = await transaction.advance(moves, [...users])
+        if (known === undefined) throw LOST
+        const decided = works.map(({ events }) =>
+          decide(
+            events.map(({ event }) => event),
+            known,
+          ),
+        )
+        const chosen = chosenOf(works, decided)
+        if (chosen.length > 0) {
+          await applyChosen(all, chosen, (events) => effects.apply(events, transaction))
+          await transaction.recordVersions(name, new Map(decided.flatMap(({ versions }) => [...versions])))
+        }
+        for (const [index, { held, events }] of works.entries()) {
+          const stop = events[decided[index]?.stopAt ?? Number.NaN]
+          if (stop !== undefined) await transaction.shorten(held.claim, stop.record.offset)
+        }
+        return decided
+      })
+      return works.map((work, index) => settle(work, decisions[index] as Decision, options))
+    } catch (error) {
+      for (const span of spans) span.fail(error)
+      throw error
+    } finally {
+      end()
+      for (const span of spans) span.end()
+    }
+  })
+}
+
+/** The indexes, among all events of the works, of those to apply. */
+function chosenOf<E>(works: readonly Work<E>[], decided: readonly Decision[]): number[] {
+  const chosen: number[] = []
+  let first = 0
+  for (const [at, { events }] of works.entries()) {
+    for (const [index, { act }] of (decided[at] as Decision).verdicts.entries())
+      if (act === 'apply') chosen.push(first + index)
+    first += events.length
   }
+  return chosen
 }
 
 /** Runs the effects of the events to apply, and names a failed one by its index among all events. */
-async function applyDecided<E extends ProjectedEvent>(
-  events: readonly Delivered<E>[],
-  { verdicts, applied }: Decision,
-  apply: (decided: readonly E[]) => Promise<void>,
+async function applyChosen<E extends ProjectedEvent>(
+  all: readonly Delivered<E>[],
+  chosen: readonly number[],
+  apply: (events: readonly E[]) => Promise<void>,
 ): Promise<void> {
-  if (applied === events.length) return apply(events.map(({ event }) => event))
-  const chosen: number[] = []
-  for (const [index, { act }] of verdicts.entries()) if (act === 'apply') chosen.push(index)
   try {
-    await apply(chosen.flatMap((index) => events[index]?.event ?? []))
+    await apply(chosen.map((index) => (all[index] as Delivered<E>).event))
   } catch (error) {
     if (error instanceof HandlerFailure) throw new HandlerFailure(chosen[error.index] ?? 0, error.cause)
     throw error
@@ -214,10 +239,7 @@ async function applyDecided<E extends ProjectedEvent>(
 
 /** After the commit: moves our own idea of the position, counts, and says where a gap stopped the batch. */
 function settle<E extends ProjectedEvent, Tx>(
-  held: Held,
-  batch: RecordBatch,
-  events: readonly Delivered<E>[],
-  to: number,
+  { held, batch, events, to }: Work<E>,
   decision: Decision,
   { name, metrics, clock, committed }: ApplyOptions<E, Tx>,
 ): Outcome {
@@ -247,10 +269,7 @@ function settle<E extends ProjectedEvent, Tx>(
  * or another claim owns the partition, then nothing more may be written under this one.
  */
 async function afterLoss<E extends ProjectedEvent, Tx>(
-  held: Held,
-  batch: RecordBatch,
-  events: readonly Delivered<E>[],
-  to: number,
+  { held, batch, events, to }: Work<E>,
   options: ApplyOptions<E, Tx>,
 ): Promise<Outcome> {
   const { name, store, metrics, logger } = options
@@ -261,7 +280,7 @@ async function afterLoss<E extends ProjectedEvent, Tx>(
   if (checkpoint?.epoch === epoch && checkpoint.claimedBy === owner && checkpoint.position !== position) {
     held.claim = { ...held.claim, position: checkpoint.position }
     const rest = events.filter(({ record }) => record.offset >= checkpoint.position)
-    return applyRange(held, batch, rest, to, options)
+    return applyWork({ held, batch, events: rest, to }, options)
   }
   held.state = 'lost'
   metrics.fenced.inc({ projection: name })

@@ -2,6 +2,7 @@ import type { KafkaConsumer, RecordBatch } from '@rollcall/kafka'
 import { type Logger, serializeError } from '@rollcall/observability'
 import type { Effects } from './apply-effects.js'
 import { type ApplyOptions, applyRecords, type Held, type Outcome } from './apply-records.js'
+import { applyTogether } from './apply-together.js'
 import type { Clock } from './clock.js'
 import type { Decision } from './decide.js'
 import type { ProjectedEvent, Projection } from './define-projection.js'
@@ -84,10 +85,17 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
     committed: (partition, decision) => onCommit(partition as HeldPartition, decision),
   }
 
+  const apply = applyTogether({
+    ...applyOptions,
+    concurrency: options.concurrency,
+    maxEventsPerTransaction: options.maxEventsPerTransaction,
+  })
+
   const consumer: KafkaConsumer = kafka.consumer({
     groupId: `${options.groupId}.${name}`,
     topic: topic.name,
-    concurrency: options.concurrency,
+    // All: what runs at the same time is decided by transaction, see applyTogether.
+    concurrency: Number.POSITIVE_INFINITY,
     assigned: (partitions) => inTurn(() => assigned(partitions)),
     batch,
     revoked(partitions) {
@@ -200,7 +208,7 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
     for (let from = 0; from < todo.length; from += size) {
       if (records.isStale() || !works(partition)) return
       const to = todo[from + size]?.offset ?? records.nextOffset
-      const outcome = await applyRecords(partition, records, todo.slice(from, from + size), to, applyOptions)
+      const outcome = await applyRecords(partition, records, todo.slice(from, from + size), to, applyOptions, apply)
       if (outcome.end !== 'applied') return onEnd(partition, outcome)
       await records.heartbeat()
     }

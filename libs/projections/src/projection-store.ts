@@ -66,6 +66,14 @@ export interface Claim {
   readonly owner: string
 }
 
+/** From `claim.position` to the offset `to`. */
+export interface Move {
+  readonly claim: Claim
+  readonly to: number
+  /** Timestamp of the last record on the way. */
+  readonly recordAt: Date | undefined
+}
+
 /** Why a partition stands still. Ids and counts only, never personal data. */
 export interface PartitionFailure {
   readonly code: string
@@ -101,15 +109,10 @@ export interface StoreTransaction<Tx> {
   readonly tx: Tx
   readonly sql: Sql
   /**
-   * Moves the checkpoint from `claim.position` to `to`, if epoch and position are still ours, and reads the known versions of
-   * the users named. Undefined when the partition was lost: the caller must roll back.
+   * Moves the checkpoints of one projection, if epochs and positions are still ours, and reads the known versions of the
+   * users named. Undefined when one of the partitions was lost: the caller must roll back.
    */
-  advance(
-    claim: Claim,
-    to: number,
-    recordAt: Date | undefined,
-    userIds: readonly string[],
-  ): Promise<Map<string, number> | undefined>
+  advance(moves: readonly Move[], userIds: readonly string[]): Promise<Map<string, number> | undefined>
   /** Moves a checkpoint advanced in this transaction back to where the batch really ended. */
   shorten(claim: Claim, to: number): Promise<void>
   recordVersions(name: string, versions: ReadonlyMap<string, number>): Promise<void>

@@ -140,7 +140,7 @@ export interface RunProjectionsOptions<E extends ProjectedEvent, Tx> {
   readonly clock?: Clock
   /** Most events in one transaction. @default 500 */
   readonly maxEventsPerTransaction?: number
-  /** Partitions of one projection worked on at the same time. @default 2 */
+  /** Transactions of one projection at the same time, each with as many partitions as have something. @default 2 */
   readonly concurrency?: number
   /** How often pause, resume and rebuild by other processes are looked for. @default 500 */
   readonly controlIntervalMs?: number

@@ -2,6 +2,7 @@ import type { Pool, Sql } from '@rollcall/database'
 import type {
   Checkpoint,
   Claim,
+  Move,
   PartitionFailure,
   ProjectionKey,
   ProjectionRow,
@@ -41,7 +42,7 @@ function storeTransaction<Tx>(tx: Tx, sql: Sql): StoreTransaction<Tx> {
   return {
     tx,
     sql,
-    advance: (claimed, to, recordAt, userIds) => advance(sql, claimed, to, recordAt, userIds),
+    advance: (moves, userIds) => advance(sql, moves, userIds),
     shorten: (claimed, to) => shorten(sql, claimed, to),
     recordVersions: (name, versions) => recordVersions(sql, name, versions),
     rewind: (projection, startAt, progress) => rewind(sql, projection, startAt, progress),
@@ -87,26 +88,42 @@ async function claim(sql: Sql, name: string, owner: string, startAt: ReadonlyMap
   }))
 }
 
-async function advance(sql: Sql, claimed: Claim, to: number, recordAt: Date | undefined, userIds: readonly string[]) {
+async function advance(sql: Sql, moves: readonly Move[], userIds: readonly string[]) {
+  const name = moves[0]?.claim.name
+  if (name === undefined) return new Map<string, number>()
+  // By partition, as claims lock them too: two runners that meet here wait for each other instead of dying in a deadlock.
+  const sorted = [...moves].sort((a, b) => a.claim.partition - b.claim.partition)
   // One statement, one snapshot: when the compare-and-set succeeds nobody else has written these versions since.
   const { rows } = await sql.query<{ key: string | null; version: number }>({
-    name: `projections_advance_${claimed.name}`,
+    name: `projections_advance_${name}`,
     text: `WITH mine AS (
-       UPDATE projections.checkpoint SET position = $5::bigint, record_at = coalesce($6::timestamptz, record_at)
-       WHERE projection = $1 AND partition = $2::int AND epoch = $3::bigint AND position = $4::bigint RETURNING 1
+       UPDATE projections.checkpoint c
+       SET position = move.goal, record_at = coalesce(move.record_at, c.record_at)
+       FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[])
+         AS move (partition, epoch, position, goal, record_at)
+       WHERE c.projection = $1 AND c.partition = move.partition AND c.epoch = move.epoch AND c.position = move.position
+       RETURNING 1
      )
      SELECT NULL::text AS key, count(*) AS version FROM mine
      UNION ALL
-     SELECT key::text, version FROM ${versionTable(claimed.name)} WHERE projection = $1 AND key = ANY ($7::uuid[])`,
-    values: [claimed.name, claimed.partition, claimed.epoch, claimed.position, to, recordAt ?? null, userIds],
+     SELECT key::text, version FROM ${versionTable(name)} WHERE projection = $1 AND key = ANY ($7::uuid[])`,
+    values: [
+      name,
+      sorted.map(({ claim }) => claim.partition),
+      sorted.map(({ claim }) => claim.epoch),
+      sorted.map(({ claim }) => claim.position),
+      sorted.map(({ to }) => to),
+      sorted.map(({ recordAt }) => recordAt ?? null),
+      userIds,
+    ],
   })
   const known = new Map<string, number>()
-  let mine = false
+  let moved = 0
   for (const { key, version } of rows) {
-    if (key === null) mine = Number(version) === 1
+    if (key === null) moved = Number(version)
     else known.set(key, Number(version))
   }
-  return mine ? known : undefined
+  return moved === moves.length ? known : undefined
 }
 
 async function shorten(sql: Sql, claimed: Claim, to: number): Promise<void> {
