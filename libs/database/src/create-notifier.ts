@@ -6,7 +6,7 @@ export interface NotifierOptions {
   readonly sql: Sql
   readonly channel: string
   readonly logger: Logger
-  /** Least time between two notifications. @default 2 */
+  /** Least time between two notifications. @default 10 */
   readonly minIntervalMs?: number
 }
 
@@ -21,15 +21,17 @@ export interface Notifier {
  * Coalesces wake-ups into at most one NOTIFY per interval. NOTIFY takes a lock of the whole server across the
  * commit flush: inside each business transaction it left 0.10 of the write rate, like this it costs nothing.
  */
-export function createNotifier({ sql, channel, logger, minIntervalMs = 2 }: NotifierOptions): Notifier {
+export function createNotifier({ sql, channel, logger, minIntervalMs = 10 }: NotifierOptions): Notifier {
   let timer: NodeJS.Timeout | undefined
   let inFlight: Promise<void> | undefined
   let owed = false
   let closed = false
   let failing = false
+  let sentAtMs = Number.NEGATIVE_INFINITY
 
   const notify = async () => {
     owed = false
+    sentAtMs = performance.now()
     try {
       await sql.query({ name: 'rollcall_notify', text: 'SELECT pg_notify($1, $2)', values: [channel, ''] })
       failing = false
@@ -49,7 +51,7 @@ export function createNotifier({ sql, channel, logger, minIntervalMs = 2 }: Noti
   }
 
   const schedule = () => {
-    timer ??= setTimeout(send, minIntervalMs)
+    timer ??= setTimeout(send, Math.max(0, sentAtMs + minIntervalMs - performance.now()))
   }
 
   return {

@@ -8,8 +8,8 @@ export const WAKE_UP_CHANNEL = 'rollcall_outbox'
 export type WakeUpOptions = { readonly logger: Logger } & ({ readonly pool: Sql } | { readonly url: string })
 
 /**
- * Wakes the relay after a commit. `poke()` costs nothing and may be called for every request; at most one NOTIFY
- * leaves per 2 ms, outside the business transaction. A lost wake-up costs the relay's fallback interval, never a row.
+ * Wakes the relay after a commit. `poke()` costs nothing and may be called for every request; the first leaves at once,
+ * then at most one NOTIFY per 10 ms, outside the business transaction. A lost wake-up costs the relay's fallback interval, never a row.
  */
 export function createWakeUp(options: WakeUpOptions): Notifier {
   const { logger } = options
