@@ -16,21 +16,32 @@ type Codec = Pick<EventCodec<UserLifecycleEvent>, 'encode'>
 
 /** The write that creates made-up user number `seed`, decided and encoded as the registry does it. */
 export function creationOf(seed: number, codec: Codec): UserWrite {
-  const { userId, eventId, user } = userCreated({ seed, tenantId: LOCAL_PRINCIPAL.tenantId })
-  const decision = decideCreation(
-    { type: 'CreateUser', userId, profile: { ...user, emails: [...user.emails] } },
-    context(eventId),
-  )
+  const { userId, eventId, profile } = madeUp(seed)
+  const decision = decideCreation({ type: 'CreateUser', userId, profile }, context(eventId))
   return writeOf(decision, undefined, codec)
 }
 
-/** The write of a change of telephone and one attribute. */
+/** What a caller says of made-up user number `seed`. */
+export const profileOf = (seed: number) => madeUp(seed).profile
+
+function madeUp(seed: number) {
+  const { userId, eventId, user } = userCreated({ seed, tenantId: LOCAL_PRINCIPAL.tenantId })
+  const { userName, emails, name, phone, locale, timezone, attributes } = user
+  return { userId, eventId, profile: { userName, emails: [...emails], name, phone, locale, timezone, attributes } }
+}
+
+/** A change of telephone and one attribute. */
+export const patchOf = (turn: number) => ({
+  phone: `+4420${10_000_000 + (turn % 80_000_000)}`,
+  attributes: { desk: turn },
+})
+
+/** The write of that change. */
 export function changeOf(before: UserState, turn: number, codec: Codec): UserWrite {
-  const patch = { phone: `+4420${10_000_000 + (turn % 80_000_000)}`, attributes: { desk: turn } }
   const { id } = before.user
   // Any UUID will do for the event, as long as no two are equal.
   const eventId = `${id.slice(0, 24)}${(before.user.version + turn * 4_096).toString(16).padStart(12, '0').slice(-12)}`
-  const decision = decideChange(before, { type: 'UpdateUser', patch }, context(eventId))
+  const decision = decideChange(before, { type: 'UpdateUser', patch: patchOf(turn) }, context(eventId))
   if (decision === undefined) throw new Error('the change changes nothing')
   return writeOf(decision, before, codec)
 }
@@ -46,8 +57,8 @@ const context = (eventId: string) => ({
 })
 
 function writeOf(decision: Decision, before: UserState | undefined, codec: Codec): UserWrite {
-  const after = JSON.stringify(toPublicUser(decision.next.user))
-  return { decision, before, record: encodeUserRecord(decision.event, codec), after }
+  const document = JSON.stringify(toPublicUser(decision.next.user))
+  return { decision, before, record: encodeUserRecord(decision.event, codec), document }
 }
 
 export const USER_COLUMNS = [

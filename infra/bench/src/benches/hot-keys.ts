@@ -10,22 +10,22 @@ const KEPT_UP = 0.98
 
 export const hotKeys: Bench = {
   name: 'hot-keys',
-  about: '24 writers on 20 users, 2,800 changes/s offered through the write path',
+  about: '24 writers on 20 users, 2,800 changes/s offered through the commands, to the topic',
   async run({ stack, rounds, scale, log }) {
-    const pipeline = await openPipeline(stack, { connections: 24, handled: () => {} })
+    const pipeline = await openPipeline(stack, { connections: 24 })
     try {
       await pipeline.writer.call('create', 20)
+      const load = { perSecond: OFFERED, seconds: 8 * scale, writers: 24, pick: 'random' } as const
+      // Just-in-time compilers warm up for longer than one round.
+      await pipeline.writer.call('change', load)
       const reached: number[] = []
       const behindS: number[] = []
       for (let round = 0; round < rounds; round++) {
-        const load = { perSecond: OFFERED, seconds: 8 * scale, writers: 24, pick: 'random' } as const
-        const { perSecond, conflicts, endedAtMs } = await pipeline.writer.call('change', load)
+        const { perSecond, endedAtMs } = await pipeline.writer.call('change', load)
         await pipeline.caughtUp()
         reached.push(perSecond)
         behindS.push((sharedClockMs() - endedAtMs) / 1_000)
-        log(
-          `${perSecond.toFixed(0)}/s, ${conflicts} conflicts, caught up ${behindS.at(-1)?.toFixed(2)} s after the last`,
-        )
+        log(`${perSecond.toFixed(0)}/s, caught up ${behindS.at(-1)?.toFixed(2)} s after the last`)
       }
       const { records, inversions, repeats } = await readBack(pipeline.kafka)
       log(`${records} records read back: ${inversions} inversions or gaps, ${repeats} repeats`)

@@ -35,7 +35,8 @@ export const latency: Bench = {
           await release()
         }
       }
-      await once(2)
+      // The just-in-time compilers of five processes have to get warm: rounds after 2 s still halved from one to the next.
+      await once(15 * scale)
       const free: Figures[] = []
       const twin: Figures[] = []
       for (let round = 0; round < rounds; round++) {

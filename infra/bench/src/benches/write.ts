@@ -6,6 +6,9 @@ import { interleave, median, pairedRatio, saturate } from '../measure.js'
 import { changeOf, creationOf, loadUsers, USER_COLUMNS, userRow } from '../registry-users.js'
 
 const CONNECTIONS = 16
+// Many short turns: the mood of a shared machine changes within seconds, and a pair should share it.
+const TURN = 2_000
+const TURNS = 6
 
 export const write: Bench = {
   name: 'write',
@@ -13,7 +16,7 @@ export const write: Bench = {
   async run({ stack, rounds, scale, log }) {
     const codec = await readyCodec(stack.schemaRegistry)
     const { pool } = await openBenchDatabase(stack, 'bench_write', registryMigrations, CONNECTIONS)
-    const count = Math.round(10_000 * scale)
+    const count = Math.round(TURN * scale)
     const next = userMaker(codec)
     try {
       const states = Array.from({ length: count }, () => next().decision.next)
@@ -33,7 +36,7 @@ export const write: Bench = {
         if (!(await done)) throw new Error('a write found another version than it was decided on')
         states[index] = write.decision.next
       }
-      const figures = await interleave(rounds, {
+      const figures = await interleave(rounds * TURNS, {
         async create() {
           const writes = Array.from({ length: count }, next)
           return perSecond((index) => writeUser(pool, writes[index] as UserWrite))

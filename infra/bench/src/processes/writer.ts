@@ -1,15 +1,21 @@
 import { createPool, type Pool } from '@rollcall/database'
 import { createWakeUp } from '@rollcall/outbox'
-import { writeUser } from '@rollcall/user-registry'
+import {
+  createUserCommands,
+  DEFAULT_GRACE_PERIOD_MS,
+  LOCAL_PRINCIPAL,
+  type UserCommands,
+} from '@rollcall/user-registry'
+import { uuidv7 } from 'uuidv7'
 import { benchTools, readyCodec, sharedClockMs } from '../bench-tools.js'
 import { answer } from '../child.js'
-import { changeOf, creationOf, type UserState } from '../registry-users.js'
+import { patchOf, profileOf } from '../registry-users.js'
 
-/** Writes users in a process of its own, through the registry's write path, and wakes the relay after each commit. */
+/** Writes users in a process of its own, through the registry's commands, and wakes the relay after each commit. */
 export type WriterCommands = {
   open(options: WriterOptions): Promise<void>
-  /** Creates users 1 to `users`; they are what `change` works on. */
-  create(users: number): Promise<void>
+  /** Creates users 1 to `count`; they are what `change` works on. */
+  create(count: number): Promise<void>
   change(load: ChangeLoad): Promise<ChangeLog>
   close(): Promise<void>
 }
@@ -36,34 +42,38 @@ export interface ChangeLog {
   readonly committedAtMs: readonly number[]
   readonly endedAtMs: number
   readonly perSecond: number
-  /** Writes that another writer's version came before; each was decided and tried again. */
-  readonly conflicts: number
 }
 
 let pool: Pool
-let codec: Awaited<ReturnType<typeof readyCodec>>
 let wakeUp: ReturnType<typeof createWakeUp>
-let states: UserState[] = []
+let commands: UserCommands
+let users: string[] = []
 let turn = 0
+
+const REQUEST = { principal: LOCAL_PRINCIPAL, correlationId: 'bench' }
 
 answer({
   async open({ databaseUrl, schemaRegistry, connections }) {
     const { logger } = benchTools()
     pool = createPool({ url: databaseUrl, max: connections, applicationName: 'bench writer' }, { logger })
     wakeUp = createWakeUp({ url: databaseUrl, logger })
-    codec = await readyCodec(schemaRegistry)
+    commands = createUserCommands({
+      sql: pool,
+      codec: await readyCodec(schemaRegistry),
+      committed: () => wakeUp.poke(),
+      now: () => new Date(),
+      newId: uuidv7,
+      gracePeriodMs: DEFAULT_GRACE_PERIOD_MS,
+    })
   },
 
-  async create(users) {
-    states = []
+  async create(count) {
+    users = []
     let next = 0
     await atOnce(16, async () => {
-      while (next < users) {
+      while (next < count) {
         const index = next++
-        const write = creationOf(index + 1, codec)
-        await writeUser(pool, write)
-        states[index] = write.decision.next
-        wakeUp.poke()
+        users[index] = (await commands.create(profileOf(index + 1), REQUEST)).userId
       }
     })
   },
@@ -73,13 +83,6 @@ answer({
     const userIds: string[] = []
     const versions: number[] = []
     const committedAtMs: number[] = []
-    const losers = new Map<number, (() => void)[]>()
-    const losersOf = (user: number) => {
-      const known = losers.get(user) ?? []
-      losers.set(user, known)
-      return known
-    }
-    let conflicts = 0
     let next = 0
     const startedAt = performance.now()
     await atOnce(writers, async () => {
@@ -87,29 +90,17 @@ answer({
       while (next < count && performance.now() < startedAt + seconds * 1_000) {
         const index = next++
         await dueAt(startedAt + (index * 1_000) / perSecond)
-        const user = pick === 'turns' ? index % states.length : Math.floor(Math.random() * states.length)
-        for (;;) {
-          const before = states[user] as UserState
-          const write = changeOf(before, ++turn, codec)
-          if (await writeUser(pool, write)) {
-            const { next: after } = write.decision
-            committedAtMs.push(sharedClockMs())
-            userIds.push(after.user.id)
-            versions.push(after.user.version)
-            states[user] = after
-            for (const wake of losersOf(user).splice(0)) wake()
-            wakeUp.poke()
-            break
-          }
-          conflicts++
-          // The winner's answer is on its way; a registry would read the row again in this time.
-          if (states[user] === before) await new Promise<void>((resolve) => losersOf(user).push(resolve))
-        }
+        const user = pick === 'turns' ? index % users.length : Math.floor(Math.random() * users.length)
+        const userId = users[user] as string
+        const { version } = await commands.change(userId, { type: 'UpdateUser', patch: patchOf(++turn) }, REQUEST)
+        committedAtMs.push(sharedClockMs())
+        userIds.push(userId)
+        versions.push(version)
       }
     })
     const endedAtMs = sharedClockMs()
     const tookS = (performance.now() - startedAt) / 1_000
-    return { userIds, versions, committedAtMs, endedAtMs, perSecond: userIds.length / tookS, conflicts }
+    return { userIds, versions, committedAtMs, endedAtMs, perSecond: userIds.length / tookS }
   },
 
   async close() {
