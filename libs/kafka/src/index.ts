@@ -6,6 +6,7 @@ export {
   KafkaAuthenticationError,
   KafkaAuthorizationDeniedError,
   KafkaClientClosedError,
+  KafkaCoordinatorNotReadyError,
   KafkaProducerFencedError,
   KafkaRequestFailedError,
   KafkaUnreachableError,

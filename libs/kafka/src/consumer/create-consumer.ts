@@ -1,6 +1,7 @@
+import type { RollcallError } from '@rollcall/errors'
 import type { Logger } from '@rollcall/observability'
 import type { Kafka } from 'kafkajs'
-import { KafkaClientClosedError } from '../errors/kafka-errors.js'
+import { KafkaClientClosedError, KafkaCoordinatorNotReadyError } from '../errors/kafka-errors.js'
 import type { KafkaMetrics } from '../metrics.js'
 import { atMost } from './at-most.js'
 import type { ConsumerOptions, KafkaConsumer } from './consumer.js'
@@ -44,6 +45,7 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
   const fetching = createFetching(options, { cluster, group, lanes, positions, membership, handOut, changed, logger })
 
   let failedSessions = 0
+  let coordinatorMissedAt: number | undefined
   let started: Promise<void> | undefined
   let loop: Promise<void> = Promise.resolve()
   let firstClaim: { resolve(): void; reject(error: unknown): void } | undefined
@@ -75,16 +77,28 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
           firstClaim.reject(named)
           return
         }
-        const waitMs = Math.min(100 * 2 ** failedSessions++, MAX_REJOIN_WAIT_MS)
-        logger.warn({ waitMs, error: named }, 'consumer failed, joining the group again')
-        await atMost(waitMs, closing.whenSet)
+        await atMost(rejoinWait(named), closing.whenSet)
       }
     }
+  }
+
+  function rejoinWait(failure: RollcallError): number {
+    if (failure instanceof KafkaCoordinatorNotReadyError) {
+      coordinatorMissedAt ??= performance.now()
+      if (performance.now() - coordinatorMissedAt < COORDINATOR_LOAD_MS) {
+        logger.debug({ reason: failure.facts.protocolCode }, 'the group has no coordinator yet, joining it again')
+        return FIRST_REJOIN_WAIT_MS
+      }
+    }
+    const waitMs = Math.min(FIRST_REJOIN_WAIT_MS * 2 ** failedSessions++, MAX_REJOIN_WAIT_MS)
+    logger.warn({ waitMs, error: failure }, 'consumer failed, joining the group again')
+    return waitMs
   }
 
   async function runSession(): Promise<void> {
     const session = await membership.join()
     failedSessions = 0
+    coordinatorMissedAt = undefined
     const beats = setInterval(() => void membership.beat(), HEARTBEAT_MS)
     const commits = setInterval(() => void handOut.commit(), COMMIT_MS)
     try {
@@ -182,7 +196,10 @@ export function createConsumer(options: ConsumerOptions, tools: ConsumerTools): 
 }
 
 const COMMIT_MS = 1_000
+const FIRST_REJOIN_WAIT_MS = 100
 const MAX_REJOIN_WAIT_MS = 2_000
+/** A broker that has just started loads its groups before it serves them; so long that is worth no warning. */
+const COORDINATOR_LOAD_MS = 10_000
 
 /** How long a rejoin waits for batches in flight; far below the 60 s that the group waits for its members. */
 const DRAIN_MS = 5_000

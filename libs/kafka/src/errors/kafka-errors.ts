@@ -1,6 +1,6 @@
 import { type ErrorFacts, RollcallError } from '@rollcall/errors'
 
-/** `ERR_KAFKA_UNREACHABLE` (retryable): no broker answered, or a leader or coordinator was not available in time. */
+/** `ERR_KAFKA_UNREACHABLE` (retryable): no broker answered, or a leader was not available in time. */
 export class KafkaUnreachableError extends RollcallError {
   constructor(doing: string, cause: unknown, facts: ErrorFacts = {}) {
     super({
@@ -8,6 +8,22 @@ export class KafkaUnreachableError extends RollcallError {
       message: `Kafka did not answer while ${doing}: ${reasonOf(cause)}. Check KAFKA_BROKERS and that the brokers are up.`,
       retryable: true,
       facts,
+      cause,
+    })
+  }
+}
+
+/**
+ * `ERR_KAFKA_COORDINATOR_NOT_READY` (retryable): brokers answer, but none of them serves the group yet. Usual for a few
+ * seconds after a broker has started, and while the coordinator of a group moves.
+ */
+export class KafkaCoordinatorNotReadyError extends RollcallError {
+  constructor(doing: string, protocolCode: string, cause: unknown, facts: ErrorFacts = {}) {
+    super({
+      code: 'ERR_KAFKA_COORDINATOR_NOT_READY',
+      message: `Kafka has no coordinator ready while ${doing}: ${protocolCode}. Should this last, look at the brokers' logs and at the topic __consumer_offsets.`,
+      retryable: true,
+      facts: { ...facts, protocolCode },
       cause,
     })
   }

@@ -2,6 +2,7 @@ import { type ErrorFacts, RollcallError } from '@rollcall/errors'
 import {
   KafkaAuthenticationError,
   KafkaAuthorizationDeniedError,
+  KafkaCoordinatorNotReadyError,
   KafkaProducerFencedError,
   KafkaRequestFailedError,
   KafkaUnreachableError,
@@ -37,6 +38,8 @@ export function toKafkaError(error: unknown, { doing, topic, facts = {} }: Faile
   if (codes.includes('UNKNOWN_TOPIC_OR_PARTITION') || names.includes('KafkaJSTopicMetadataNotLoaded')) {
     return new TopicMissingError(topic ?? '(unnamed)', error)
   }
+  const notReady = codes.find(isCoordinatorNotReady)
+  if (notReady !== undefined) return new KafkaCoordinatorNotReadyError(doing, notReady, error, allFacts)
   if (names.some((name) => UNREACHABLE_NAMES.has(name)) || codes.some((code) => UNAVAILABLE_CODES.has(code))) {
     return new KafkaUnreachableError(doing, error, allFacts)
   }
@@ -48,6 +51,11 @@ export function toKafkaError(error: unknown, { doing, topic, facts = {} }: Faile
 export function protocolCodeOf(error: unknown): string | undefined {
   for (const { type } of chainOf(error)) if (typeof type === 'string') return type
   return undefined
+}
+
+/** True for the answers of a broker that does not serve the group yet, or no longer. */
+export function isCoordinatorNotReady(protocolCode: string): boolean {
+  return COORDINATOR_CODES.has(protocolCode)
 }
 
 interface Link extends Error {
@@ -79,6 +87,12 @@ const FENCING_CODES = new Set([
   'INVALID_PRODUCER_ID_MAPPING',
 ])
 
+const COORDINATOR_CODES = new Set([
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+  'NOT_COORDINATOR_FOR_GROUP',
+])
+
 const UNREACHABLE_NAMES = new Set([
   'KafkaJSConnectionError',
   'KafkaJSConnectionClosedError',
@@ -97,9 +111,6 @@ const UNAVAILABLE_CODES = new Set([
   'NOT_ENOUGH_REPLICAS',
   'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
   'REQUEST_TIMED_OUT',
-  'GROUP_COORDINATOR_NOT_AVAILABLE',
-  'GROUP_LOAD_IN_PROGRESS',
-  'NOT_COORDINATOR_FOR_GROUP',
   'NOT_CONTROLLER',
   'NETWORK_EXCEPTION',
   'KAFKA_STORAGE_ERROR',
