@@ -18,6 +18,11 @@ export interface KafkaClient {
   verifyTopics(specs: readonly TopicSpec[]): Promise<void>
   /** The first readable offset and the high watermark of every partition. */
   offsets(topic: string): Promise<PartitionOffsets[]>
+  /**
+   * For every partition the offset of its first record stamped at or after the time, in milliseconds since 1970; where
+   * there is none, the high watermark. Later records may be stamped earlier: nothing orders the clocks of producers.
+   */
+  offsetsSince(topic: string, timeMs: number): Promise<Map<number, number>>
   /** Proves that a broker answers; for readiness. @throws KafkaUnreachableError */
   ping(): Promise<void>
   /** Closes the administrative connection; producers and consumers are closed by their owners. */

@@ -6,6 +6,7 @@ import { KafkaClientClosedError, TopicMissingError } from './errors/kafka-errors
 import { toKafkaError } from './errors/to-kafka-error.js'
 import { connectKafkajs } from './kafkajs/connect.js'
 import { type Cluster, openCluster } from './kafkajs/internals.js'
+import { listOffsets } from './list-offsets.js'
 import { declareMetrics } from './metrics.js'
 import { createProducer } from './producer/create-producer.js'
 import { readTopic } from './read-topic.js'
@@ -101,19 +102,23 @@ export function createKafka(config: KafkaConfig, tools: KafkaTools): KafkaClient
 
     offsets: (topic) =>
       named('asking for offsets', topic, async (connected) => {
-        const partitions = (await partitionsOf(connected, topic)).map((partition) => ({ partition }))
-        const ask = async (fromBeginning: boolean) => {
-          const answers = await connected.fetchTopicsOffset([{ topic, fromBeginning, partitions }])
-          const all = answers.flatMap((answer) => answer.partitions)
-          return new Map(all.map(({ partition, offset }) => [partition, Number(offset)]))
-        }
-        const low = await ask(true)
-        const high = await ask(false)
-        return partitions.map(({ partition }) => ({
+        const partitions = await partitionsOf(connected, topic)
+        const low = await listOffsets(connected, topic, partitions, 'first')
+        const high = await listOffsets(connected, topic, partitions, 'end')
+        return partitions.map((partition) => ({
           partition,
           low: low.get(partition) ?? 0,
           high: high.get(partition) ?? 0,
         }))
+      }),
+
+    offsetsSince: (topic, timeMs) =>
+      named('asking for offsets', topic, async (connected) => {
+        const partitions = await partitionsOf(connected, topic)
+        // The end first: what is written between the two questions must not fall between the two answers.
+        const end = await listOffsets(connected, topic, partitions, 'end')
+        const since = await listOffsets(connected, topic, partitions, { sinceMs: timeMs })
+        return new Map([...end, ...since])
       }),
 
     ping: () => named('looking for a broker', undefined, (connected) => connected.refreshMetadata()),

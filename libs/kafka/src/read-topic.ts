@@ -2,6 +2,7 @@ import type { Logger } from '@rollcall/observability'
 import { KafkaUnreachableError, TopicMissingError } from './errors/kafka-errors.js'
 import { toKafkaError } from './errors/to-kafka-error.js'
 import { type Cluster, FetchedBatch, READ_COMMITTED } from './kafkajs/internals.js'
+import { listOffsets } from './list-offsets.js'
 import type { KafkaRecord } from './record.js'
 import { nextOffsetAfter, toRecords } from './stock-record.js'
 
@@ -125,22 +126,14 @@ async function spansOf(cluster: Cluster, options: ReadTopicOptions): Promise<Spa
   for (const partition of wanted) {
     if (!all.includes(partition)) throw new TopicMissingError(topic, undefined, partition)
   }
-  const low = await offsetsOf(cluster, topic, wanted, true)
-  const high = await offsetsOf(cluster, topic, wanted, false)
+  const low = await listOffsets(cluster, topic, wanted, 'first')
+  const high = await listOffsets(cluster, topic, wanted, 'end')
   return wanted.map((partition) => {
     const lowest = low.get(partition) ?? 0
     const start = from === 'beginning' ? lowest : Math.max(from.get(partition) ?? lowest, lowest)
     const end = until === 'end' ? undefined : until.get(partition)
     return { partition, position: start, end: end ?? high.get(partition) ?? 0 }
   })
-}
-
-async function offsetsOf(cluster: Cluster, topic: string, wanted: readonly number[], fromBeginning: boolean) {
-  const partitions = wanted.map((partition) => ({ partition }))
-  const answers = await cluster.fetchTopicsOffset([{ topic, fromBeginning, partitions }])
-  return new Map(
-    answers.flatMap((answer) => answer.partitions).map(({ partition, offset }) => [partition, Number(offset)]),
-  )
 }
 
 /** Reads until its spans end. The next request is on its way while the records of the last are handled. */
@@ -230,7 +223,7 @@ async function recover(cluster: Cluster, cause: unknown, spans: readonly Span[],
     // Retention moved the start of the log past us, or the log ends before us.
     const open = spans.filter(isOpen)
     const partitions = open.map(({ partition }) => partition)
-    const low = await offsetsOf(cluster, topic, partitions, true)
+    const low = await listOffsets(cluster, topic, partitions, 'first')
     for (const span of open) span.position = Math.max(span.position, low.get(span.partition) ?? 0)
   } catch (error) {
     if (isRefusal(error)) throw error

@@ -1,5 +1,6 @@
 import type { Logger } from '@rollcall/observability'
 import type { Cluster, ProtocolErrorShape } from '../kafkajs/internals.js'
+import { listOffsets } from '../list-offsets.js'
 import { atMost } from './at-most.js'
 import type { ConsumerOptions } from './consumer.js'
 import type { Lane, Lanes } from './lanes.js'
@@ -32,6 +33,14 @@ export function createPositions(
 ): Positions {
   const waitAfter = (failures: number) => Math.min(initialBackoffMs * 2 ** failures, maxBackoffMs)
 
+  const startsOf = (asked: readonly Lane[]) =>
+    listOffsets(
+      cluster,
+      topic,
+      asked.map(({ partition }) => partition),
+      'first',
+    )
+
   async function askUntilAnswered(): Promise<void> {
     for (let failures = 0; !membership.isOver(); ) {
       try {
@@ -58,7 +67,7 @@ export function createPositions(
     const claims = new Map(asked.map((lane) => [lane, lane.claim]))
     const answer = await assigned(asked.map(({ partition }) => partition))
     const unknown = asked.filter(({ partition }) => !answer.has(partition))
-    const low = unknown.length === 0 ? undefined : await startsOf(unknown.map(({ partition }) => partition))
+    const low = unknown.length === 0 ? undefined : await startsOf(unknown)
     for (const lane of asked) {
       if (lane.claim !== claims.get(lane)) continue
       lanes.moveTo(lane, answer.get(lane.partition) ?? low?.get(lane.partition) ?? 0)
@@ -83,7 +92,7 @@ export function createPositions(
   async function recoverFromRange(error: ProtocolErrorShape): Promise<void> {
     const lane = lanes.of(error.partition ?? -1)
     const { claim, position, partition } = lane
-    const low = (await startsOf([partition])).get(partition) ?? 0
+    const low = (await startsOf([lane])).get(partition) ?? 0
     if (lane.claim !== claim || position === undefined) return
     if (position < low) {
       logger.error({ partition, position, low }, 'records were deleted before they were read; reading on')
@@ -92,12 +101,6 @@ export function createPositions(
     }
     lane.position = undefined
     backOff(lane, new Error(`the log ends before the stored position ${position}`, { cause: error }))
-  }
-
-  async function startsOf(partitions: readonly number[]): Promise<Map<number, number>> {
-    const asked = partitions.map((partition) => ({ partition }))
-    const answers = await cluster.fetchTopicsOffset([{ topic, fromBeginning: true, partitions: asked }])
-    return new Map(answers.flatMap((one) => one.partitions).map(({ partition, offset }) => [partition, Number(offset)]))
   }
 
   return { askUntilAnswered, ask, backOff, recoverFromRange }
