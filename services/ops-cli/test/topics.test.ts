@@ -9,6 +9,7 @@ import { createKafka, encodeRecordBody, type KafkaClient, partitionOf } from '@r
 import { createMetrics } from '@rollcall/observability'
 import { silentLogger } from '@rollcall/observability/testing'
 import { maskPersonalData } from '../src/mask-personal-data.js'
+import { findTailStart } from '../src/tail-start.js'
 import { rollcall } from './rollcall-process.js'
 
 const PARTITIONS = 3
@@ -144,6 +145,20 @@ describe('topics tail', () => {
     expect(await tail('--from', 'latest')).toEqual([])
     const fromSecond = await tail('--from', String(ofFirst[1]?.offset), '--user', first.userId)
     expect(fromSecond).toEqual(ofFirst.slice(1))
+  })
+
+  test('a time is looked up, not read up to: earlier records are not fetched', async () => {
+    const placeOf = ({ userId }: UserLifecycleEvent) => partitionOf(Buffer.from(userId), PARTITIONS)
+    const marks = await kafka.offsets(topic)
+    const ends = new Map(marks.map(({ partition, high }) => [partition, high]))
+    const startAt = (timeMs: number) => findTailStart(kafka, topic, new Date(timeMs).toISOString())
+    const { positions } = await startAt(beforeThird - 1)
+    const endOfThird = ends.get(placeOf(third)) as number
+    expect(positions).toEqual(new Map([...ends, [placeOf(third), endOfThird - 1]]))
+    expect((await startAt(beforeThird + 1)).positions).toEqual(ends)
+    const lows = new Map(marks.map(({ partition, low }) => [partition, low]))
+    const ofAll = (await startAt(beforeThird - 60_000)).positions
+    for (const event of [first, third]) expect(ofAll.get(placeOf(event))).toBe(lows.get(placeOf(event)))
   })
 
   test('follows until it is stopped', async () => {
