@@ -9,7 +9,7 @@ import { openStack } from './open-stack.js'
 import { sweepPidFiles } from './pid-file.js'
 import { findFreePort } from './ports.js'
 import { allowPassage } from './reachable-place.js'
-import { SERVICES, type ServiceDefinition, serviceProcess, whyNotReady } from './services.js'
+import { SERVICES, type ServiceDefinition, serviceProcess } from './services.js'
 import type { Stack } from './stack.js'
 import type { StackConfig } from './stack-config.js'
 import { ProcessNotStartedError } from './stack-errors.js'
@@ -55,10 +55,10 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
   const unlock = lockStack(stateDir)
   allowPassage(stateDir)
   let stack: Stack | undefined
-  let supervisor: { stop(): void } | undefined
+  const supervisors: { stop(): void }[] = []
   const services: ManagedProcess[] = []
   const stop = async () => {
-    supervisor?.stop()
+    for (const supervisor of supervisors) supervisor.stop()
     rmSync(endpointsPath, { force: true })
     await Promise.all(services.map((one) => one.stop()))
     await stack?.stop()
@@ -94,12 +94,23 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
       ...urls,
       processes: processes.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }])),
     })
+    let isUp = false
     const write = () => writeEndpoints(endpointsPath, current())
     await step(`start ${built.map(({ name }) => name).join(', ')}`, async () => {
-      await settled(services.map((service) => service.start()))
-      supervisor = supervise(processes, { report, onChange: write })
+      const givenUp = new Map<ManagedProcess, string>()
+      const keepAlive = (kept: readonly ManagedProcess[]) => {
+        const onGivenUp = (one: ManagedProcess, why: string) => {
+          givenUp.set(one, why)
+          if (isUp) report(why)
+        }
+        supervisors.push(supervise(kept, { report, onChange: write, onGivenUp }))
+      }
+      // Each at once when it runs: one that ends while the others still start must not be missed.
+      await settled(services.map((service) => service.start().then(() => keepAlive([service]))))
+      keepAlive(running.processes)
       write()
-      await settled(Object.entries(urls).map(([name, url]) => ready(name, url, join(logDir, `${name}.log`))))
+      await settled(services.map((service) => ready(service, () => givenUp.get(service))))
+      isUp = true
     })
     return {
       get endpoints() {
@@ -127,13 +138,16 @@ async function settled(starts: readonly Promise<unknown>[]): Promise<void> {
   for (const start of await Promise.allSettled(starts)) if (start.status === 'rejected') throw start.reason
 }
 
-async function ready(name: string, url: string, logFile: string): Promise<void> {
+async function ready(service: ManagedProcess, whyGivenUp: () => string | undefined): Promise<void> {
+  const { name, logFile } = service
   const deadline = Date.now() + READY_TIMEOUT_MS
   for (;;) {
-    const missing = await whyNotReady(url)
+    const missing = await service.whyNotReady()
     if (missing === undefined) return
+    const lost = whyGivenUp()
+    if (lost !== undefined) throw new ProcessNotStartedError(lost, { name, logFile })
     if (Date.now() > deadline) {
-      const message = `${name} answers but is not ready after ${READY_TIMEOUT_MS / 1000} s; see ${logFile}. It says: ${missing}`
+      const message = `${name} is not ready after ${READY_TIMEOUT_MS / 1000} s; see ${logFile}. It says: ${missing}`
       throw new ProcessNotStartedError(message, { name, logFile })
     }
     await sleep(50)

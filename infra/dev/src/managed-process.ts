@@ -25,6 +25,8 @@ export interface ProcessSpec {
   readonly ports: readonly { readonly port: number; readonly variable: string }[]
   /** Asked every 25 ms until it answers true. */
   readonly isReady: () => Promise<boolean>
+  /** What it still lacks after the start before it does its work; undefined for nothing. @default whether `isReady` */
+  readonly whyNotReady?: () => Promise<string | undefined>
   /** Last lines of the log of an attempt that died: true when the same start is worth another attempt. */
   readonly isTransientFailure?: (logTail: string) => boolean
   /** @default 'SIGTERM' */
@@ -41,6 +43,8 @@ export interface ManagedProcess {
   readonly pid: number | undefined
   /** Starts it if it is down and waits until it is ready. @throws PortTakenError, ProcessNotStartedError */
   start(): Promise<void>
+  /** What it lacks before it does its work; undefined when it is ready. A service that answers may still wait for others. */
+  whyNotReady(): Promise<string | undefined>
   /** Sends a signal and resolves when the process is gone; for signals that do not end it, use `signal`. */
   kill(signal?: NodeJS.Signals): Promise<void>
   signal(signal: NodeJS.Signals): void
@@ -165,6 +169,11 @@ export function manageProcess(spec: ProcessSpec): ManagedProcess {
         starting = undefined
       })
       await starting
+    },
+    async whyNotReady() {
+      if (child === undefined) return 'it is not running'
+      if (spec.whyNotReady) return spec.whyNotReady()
+      return (await spec.isReady()) ? undefined : 'it does not answer'
     },
     signal(signal) {
       child?.kill(signal)

@@ -62,6 +62,7 @@ export interface ServicePlace {
 export function serviceProcess(service: ServiceDefinition, place: ServicePlace): ManagedProcess {
   const { root, logDir, pidDir, endpoints, port } = place
   const main = join(root, service.main)
+  const base = `http://127.0.0.1:${port}`
   return manageProcess({
     name: service.name,
     command: process.execPath,
@@ -78,12 +79,12 @@ export function serviceProcess(service: ServiceDefinition, place: ServicePlace):
     pidDir,
     logFile: join(logDir, `${service.name}.log`),
     ports: [{ port, variable: service.portVariable }],
-    isReady: () => answersOk(`http://127.0.0.1:${port}/health/live`),
+    isReady: () => answersOk(`${base}/health/live`),
+    whyNotReady: () => whyNotReady(base),
   })
 }
 
-/** The last answer of a service's readiness; undefined when it is ready. */
-export async function whyNotReady(base: string): Promise<string | undefined> {
+async function whyNotReady(base: string): Promise<string | undefined> {
   try {
     const answer = await fetch(`${base}/health/ready`, { signal: AbortSignal.timeout(5_000) })
     const text = await answer.text()

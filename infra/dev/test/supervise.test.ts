@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { cachedDirectory, withLock } from '../src/cache.js'
-import { type ManagedProcess, manageProcess } from '../src/managed-process.js'
+import { type ManagedProcess, manageProcess, type ProcessSpec } from '../src/managed-process.js'
 import { lockStack } from '../src/stack-lock.js'
 import { supervise } from '../src/supervise.js'
 
@@ -15,7 +15,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
-function sleeper(script = 'setInterval(() => {}, 1000)'): ManagedProcess {
+function sleeper(script = 'setInterval(() => {}, 1000)', spec: Partial<ProcessSpec> = {}): ManagedProcess {
   return manageProcess({
     name: 'sleeper',
     command: process.execPath,
@@ -26,6 +26,7 @@ function sleeper(script = 'setInterval(() => {}, 1000)'): ManagedProcess {
     logFile: join(directory, 'sleeper.log'),
     ports: [],
     isReady: async () => true,
+    ...spec,
   })
 }
 
@@ -84,6 +85,102 @@ test('a process that keeps dying is started again ever more slowly', async () =>
   await one.stop()
   expect(waits.slice(0, 4)).toEqual([...waits.slice(0, 4)].sort((a, b) => a - b))
   expect(waits[3]).toBeGreaterThanOrEqual((waits[0] as number) * 8)
+})
+
+test('what was started again is said to be back only once it is ready', async () => {
+  let missing: string | undefined
+  const one = sleeper(undefined, { whyNotReady: async () => missing })
+  const lines: string[] = []
+  let changes = 0
+  await one.start()
+  const report = (line: string) => void lines.push(line)
+  const supervisor = supervise([one], { report, onChange: () => void changes++, backOffMs: 1 })
+  try {
+    missing = 'it waits for Kafka'
+    one.signal('SIGKILL')
+    await until('it runs again', () => changes === 2 && one.pid !== undefined)
+    one.signal('SIGKILL')
+    await until('it runs once more', () => changes === 4 && one.pid !== undefined)
+    expect(lines.filter((line) => line.includes('is back'))).toEqual([])
+    missing = undefined
+    await until('it is back', () => lines.some((line) => line.includes('is back')))
+    expect(lines).toHaveLength(3)
+  } finally {
+    supervisor.stop()
+    await one.stop()
+  }
+})
+
+describe('a process that ends five times in a row before it was ready', () => {
+  const ends = async (script: string) => {
+    const starts = join(directory, 'starts')
+    const one = sleeper(`require('fs').appendFileSync(${JSON.stringify(starts)}, '.'); ${script}`, {
+      whyNotReady: async () => 'it is not there yet',
+    })
+    const lines: string[] = []
+    await one.start()
+    const report = (line: string) => void lines.push(line)
+    const supervisor = supervise([one], { report, onChange: () => {}, backOffMs: 1 })
+    try {
+      await until('it is given up', () => lines.some((line) => line.includes('not started again')))
+    } finally {
+      supervisor.stop()
+      await one.stop()
+    }
+    expect(readFileSync(starts, 'utf8')).toBe('.....')
+    expect(lines.filter((line) => line.includes('starting it again'))).toHaveLength(4)
+    expect(lines.filter((line) => line.includes('is back'))).toEqual([])
+    return { verdict: lines.at(-1) as string, logFile: one.logFile }
+  }
+
+  test('stays down, and its last error, its log and what to do are told', async () => {
+    const lines = [
+      JSON.stringify({ level: 'error', msg: 'migrating failed', error: { code: 'ERR_OLD', message: 'of before' } }),
+      JSON.stringify({ level: 'fatal', msg: 'the process failed', err: { code: 'ERR_TABLE_ODD', message: 'so odd' } }),
+      JSON.stringify({ level: 'info', msg: 'closed' }),
+    ]
+    const { verdict, logFile } = await ends(
+      `setTimeout(() => { console.log(${JSON.stringify(lines.join('\n'))}); process.exit(1) }, 20)`,
+    )
+    expect(verdict).toContain('sleeper is not started again: 5 starts in a row ended before it was ready')
+    expect(verdict).toContain('Its last error: ERR_TABLE_ODD: so odd\n')
+    expect(verdict).toContain(`Its log: ${logFile}\n`)
+    expect(verdict).toContain('Mend the cause')
+  })
+
+  test('for a migration that changed is told to throw the data away', async () => {
+    const { verdict } = await ends(
+      `setTimeout(() => { console.error('ERR_MIGRATION_CHANGED: migration 7 differs'); process.exit(1) }, 20)`,
+    )
+    expect(verdict).toContain('Its last error: ERR_MIGRATION_CHANGED: migration 7 differs\n')
+    expect(verdict).toContain('`npm start -- --fresh`')
+  })
+})
+
+test('ends before it was ready are counted anew after it was ready once', async () => {
+  let missing: string | undefined = 'it is not there yet'
+  const one = sleeper(undefined, { whyNotReady: async () => missing })
+  const lines: string[] = []
+  const count = (part: string) => lines.filter((line) => line.includes(part)).length
+  await one.start()
+  const report = (line: string) => void lines.push(line)
+  const supervisor = supervise([one], { report, onChange: () => {}, backOffMs: 1 })
+  const killed = async () => {
+    const { pid } = one
+    one.signal('SIGKILL')
+    await until('it runs again', () => one.pid !== undefined && one.pid !== pid)
+  }
+  try {
+    for (let kill = 1; kill <= 4; kill++) await killed()
+    missing = undefined
+    await until('it is back', () => count('is back') === 1)
+    missing = 'it is gone again'
+    for (let kill = 1; kill <= 5; kill++) await killed()
+    expect(count('not started again')).toBe(0)
+  } finally {
+    supervisor.stop()
+    await one.stop()
+  }
 })
 
 test('a data directory has one stack: the second is refused and told which process holds it, a dead one counts for nothing', () => {
