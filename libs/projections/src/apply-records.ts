@@ -4,6 +4,16 @@ import { type Effects, HandlerFailure } from './apply-effects.js'
 import type { Clock } from './clock.js'
 import { type Decision, decide } from './decide.js'
 import type { ProjectedEvent } from './define-projection.js'
+import {
+  type Delivered,
+  deliveredEvent,
+  handlerFailure,
+  headerText,
+  parkingFull,
+  parkingsOf,
+  unreadable,
+} from './delivered.js'
+import type { ParkingLimits } from './parking.js'
 import type { FailureCode, FailurePlace } from './projection-errors.js'
 import type { ProjectionMetrics } from './projection-metrics.js'
 import type { Claim, ProjectionStore } from './projection-store.js'
@@ -14,6 +24,8 @@ import { retryTransient } from './retry-transient.js'
 export interface Held {
   claim: Claim
   state: 'running' | 'stopping' | 'stopped' | 'lost'
+  /** Its parked users; true for as long as the checkpoint's `parking` is the claim's. */
+  parked: Set<string>
 }
 
 export interface ApplyOptions<E extends ProjectedEvent, Tx> {
@@ -25,17 +37,18 @@ export interface ApplyOptions<E extends ProjectedEvent, Tx> {
   readonly metrics: ProjectionMetrics
   readonly clock: Clock
   readonly maxHandlerAttempts: number
+  readonly parkingLimits: ParkingLimits
   /** Aborts waits when the process closes. */
   readonly signal: AbortSignal
   /** Told of every commit. */
   readonly committed: (held: Held, decision: Decision) => void
 }
 
-/** A stretch of one partition: its decoded events, up to the offset `to`. */
+/** A stretch of one partition: its records, up to the offset `to`. */
 export interface Work<E> {
   readonly held: Held
   readonly batch: RecordBatch
-  readonly events: readonly Delivered<E>[]
+  readonly items: readonly Delivered<E>[]
   readonly to: number
 }
 
@@ -48,14 +61,9 @@ export type Outcome =
   | { readonly end: 'fenced' }
   | { readonly end: 'stopped'; readonly code: FailureCode; readonly problem: string; readonly place: FailurePlace }
 
-export interface Delivered<E> {
-  readonly event: E
-  readonly record: KafkaRecord
-}
-
 /**
- * Applies records of one partition up to the offset `to`: decodes them and has them applied. When an event fails
- * for good, everything before it is committed first, so that the failure named is the partition's only obstacle.
+ * Applies records of one partition up to the offset `to`: decodes them and has them applied. What cannot be read is kept
+ * aside like what cannot be applied.
  *
  * @param apply `applyWork`, or what brings it together with the work of other partitions
  */
@@ -67,73 +75,86 @@ export async function applyRecords<E extends ProjectedEvent, Tx>(
   options: ApplyOptions<E, Tx>,
   apply: (work: Work<E>) => Promise<Outcome>,
 ): Promise<Outcome> {
-  const events: Delivered<E>[] = []
+  const items: Delivered<E>[] = []
   for (const record of records) {
+    const { value } = record
     // A tombstone: nothing to project.
-    if (record.value === null) continue
+    if (value === null) continue
+    let item: Delivered<E> | undefined
     try {
-      const decoded = options.decode(record.value)
+      const decoded = options.decode(value)
       // No await on the fast path: it costs a turn of the microtask queue per record.
-      events.push({ event: isPromise(decoded) ? await decoded : decoded, record })
+      item = deliveredEvent(record, isPromise(decoded) ? await decoded : decoded)
     } catch (error) {
-      const event = await decodeAgain(record.value, error, batch, options)
-      if ('event' in event) events.push({ event: event.event, record })
-      else if (event.end === 'dropped') return event
-      else {
-        const before = await apply({ held, batch, events, to: record.offset })
-        return before.end === 'applied' ? unreadable(batch, record, event.error) : before
-      }
+      item = await readAgain(record, value, error, batch, options)
     }
+    if (item === undefined) return DROPPED
+    items.push(item)
   }
-  return apply({ held, batch, events, to })
+  return apply({ held, batch, items, to })
 }
 
 const APPLIED: Outcome = { end: 'applied' }
 const DROPPED = { end: 'dropped' } as const
 const FENCED: Outcome = { end: 'fenced' }
 
-/** The registry of schemas may be away while a new schema arrives: that passes. Bytes that are no event stay so. */
-async function decodeAgain<E extends ProjectedEvent, Tx>(
+/**
+ * The registry of schemas may be away while a new schema arrives: that passes. Bytes that are no event stay so.
+ *
+ * @returns undefined when the work was taken away meanwhile
+ */
+async function readAgain<E extends ProjectedEvent, Tx>(
+  record: KafkaRecord,
   value: Buffer,
   first: unknown,
   batch: RecordBatch,
   options: ApplyOptions<E, Tx>,
-): Promise<{ readonly event: E } | typeof DROPPED | { readonly end: 'unreadable'; readonly error: unknown }> {
+): Promise<Delivered<E> | undefined> {
   let error = first
   for (let attempt = 1; ; attempt++) {
     const waitMs = nextWaitMs(error, attempt, { isTransient: () => false, maxAttempts: Number.POSITIVE_INFINITY })
-    if (waitMs === undefined) return { end: 'unreadable', error }
-    if (!(await waitToRetry(waitMs, attempt, error, batch, options))) return DROPPED
+    if (waitMs === undefined) return unreadable(batch, record, error, options.clock)
+    if (!(await waitToRetry(waitMs, attempt, error, batch, options))) return undefined
     try {
-      return { event: await options.decode(value) }
+      return deliveredEvent(record, await options.decode(value))
     } catch (again) {
       error = again
     }
   }
 }
 
-/** Applies the work as one transaction, or, when one of its events fails for good, in parts until that one is found. */
+/** Applies the work as one transaction; an event that fails for good is found, and parks its user. */
 export async function applyWork<E extends ProjectedEvent, Tx>(
   work: Work<E>,
   options: ApplyOptions<E, Tx>,
 ): Promise<Outcome> {
-  const { held, batch, events, to } = work
+  const { held, batch, items, to } = work
   if (to <= held.claim.position) return APPLIED
   try {
     return await applyOnce(work, options)
   } catch (error) {
-    const failed = error instanceof HandlerFailure ? events[error.index] : events.length === 1 ? events[0] : undefined
-    if (failed !== undefined) {
-      const before = events.slice(0, events.indexOf(failed))
-      const outcome = await applyWork({ held, batch, events: before, to: failed.record.offset }, options)
-      if (outcome.end !== 'applied') return outcome
-      return handlerFailed(batch, failed, error instanceof HandlerFailure ? error.cause : error)
+    if (error instanceof ParkingFullFailure) {
+      const index = items.findIndex(({ record }) => record.offset === error.offset)
+      const full = items[index]
+      if (full === undefined) throw error
+      const before = { held, batch, items: items.slice(0, index), to: full.record.offset }
+      const outcome = await applyWork(before, options)
+      return outcome.end === 'applied' ? parkingFull(batch, full, error.message) : outcome
     }
-    const middle = events[events.length >> 1]
+    const index = error instanceof HandlerFailure ? error.index : items.length === 1 ? 0 : undefined
+    const failed = index === undefined ? undefined : items[index]
+    if (failed !== undefined) {
+      // Given to no handler any more, and it still fails: it is not the event.
+      if (failed.failure !== undefined) throw error
+      const cause = error instanceof HandlerFailure ? error.cause : error
+      const condemned = { ...failed, failure: handlerFailure(batch, failed, cause, options.clock) }
+      return applyWork({ ...work, items: items.map((item) => (item === failed ? condemned : item)) }, options)
+    }
+    const half = items.length >> 1
+    const middle = items[half]
     if (middle === undefined) throw error
-    const half = events.length >> 1
-    const first = await applyWork({ held, batch, events: events.slice(0, half), to: middle.record.offset }, options)
-    return first.end === 'applied' ? applyWork({ held, batch, events: events.slice(half), to }, options) : first
+    const first = await applyWork({ held, batch, items: items.slice(0, half), to: middle.record.offset }, options)
+    return first.end === 'applied' ? applyWork({ held, batch, items: items.slice(half), to }, options) : first
   }
 }
 
@@ -143,8 +164,8 @@ async function applyOnce<E extends ProjectedEvent, Tx>(work: Work<E>, options: A
   for (let attempt = 1; ; attempt++) {
     if (batch.isStale() || options.signal.aborted) return DROPPED
     try {
-      const [outcome = APPLIED] = await transact([work], options)
-      return outcome
+      await transact([work], options)
+      return APPLIED
     } catch (error) {
       if (error === LOST) return afterLoss(work, options)
       const cause = error instanceof HandlerFailure ? error.cause : error
@@ -159,20 +180,20 @@ async function applyOnce<E extends ProjectedEvent, Tx>(work: Work<E>, options: A
 const LOST = new Error('the partition belongs to another claim')
 
 /**
- * Runs the work of one partition, or of several, in one transaction: all of it, up to the first gap in each, or nothing.
+ * Runs the work of one partition, or of several, in one transaction: all of it or nothing.
  *
- * @throws HandlerFailure with the index among all events; what else the database or the handler said
+ * @throws HandlerFailure with the index among all items; ParkingFullFailure; what else the database or the handler said
  */
 export function transact<E extends ProjectedEvent, Tx>(
   works: readonly Work<E>[],
   options: ApplyOptions<E, Tx>,
-): Promise<Outcome[]> {
-  const { name, store, effects, metrics } = options
-  const all = works.flatMap(({ events }) => events)
+): Promise<void> {
+  const { name, store, effects, metrics, parkingLimits, clock } = options
+  const all = works.flatMap(({ items }) => items)
   const users = new Set<string>()
-  for (const { event } of all) users.add(event.userId)
-  const moves = works.map(({ held, events, to }) => {
-    const last = events.at(-1)
+  for (const { userId } of all) if (userId !== undefined) users.add(userId)
+  const moves = works.map(({ held, items, to }) => {
+    const last = items.at(-1)
     return { claim: held.claim, to, recordAt: last && new Date(last.record.timestampMs) }
   })
   const attributes = { 'messaging.batch.message_count': all.length, partitions: works.length }
@@ -183,24 +204,20 @@ export function transact<E extends ProjectedEvent, Tx>(
       const decisions = await store.transaction(async (transaction) => {
         const known = await transaction.advance(moves, [...users])
         if (known === undefined) throw LOST
-        const decided = works.map(({ events }) =>
-          decide(
-            events.map(({ event }) => event),
-            known,
-          ),
-        )
+        const decided = works.map(({ items, held }) => decide(items, known, held.parked))
         const chosen = chosenOf(works, decided)
         if (chosen.length > 0) {
           await applyChosen(all, chosen, (events) => effects.apply(events, transaction))
           await transaction.recordVersions(name, new Map(decided.flatMap(({ versions }) => [...versions])))
         }
-        for (const [index, { held, events }] of works.entries()) {
-          const stop = events[decided[index]?.stopAt ?? Number.NaN]
-          if (stop !== undefined) await transaction.shorten(held.claim, stop.record.offset)
+        const parkings = works.flatMap((work, at) => parkingsOf(work, decided[at] as Decision, clock))
+        if (parkings.length > 0) {
+          const full = await transaction.park(name, parkings, parkingLimits)
+          if (full !== undefined) throw new ParkingFullFailure(full.offset, full.problem)
         }
         return decided
       })
-      return works.map((work, index) => settle(work, decisions[index] as Decision, options))
+      for (const [index, work] of works.entries()) settle(work, decisions[index] as Decision, options)
     } catch (error) {
       for (const span of spans) span.fail(error)
       throw error
@@ -211,76 +228,92 @@ export function transact<E extends ProjectedEvent, Tx>(
   })
 }
 
-/** The indexes, among all events of the works, of those to apply. */
+/** No room for another parked user, or for another event of one. */
+class ParkingFullFailure extends Error {
+  constructor(
+    readonly offset: number,
+    problem: string,
+  ) {
+    super(problem)
+  }
+}
+
+/** The indexes, among all items of the works, of those to apply. */
 function chosenOf<E>(works: readonly Work<E>[], decided: readonly Decision[]): number[] {
   const chosen: number[] = []
   let first = 0
-  for (const [at, { events }] of works.entries()) {
+  for (const [at, { items }] of works.entries()) {
     for (const [index, { act }] of (decided[at] as Decision).verdicts.entries())
       if (act === 'apply') chosen.push(first + index)
-    first += events.length
+    first += items.length
   }
   return chosen
 }
 
-/** Runs the effects of the events to apply, and names a failed one by its index among all events. */
-async function applyChosen<E extends ProjectedEvent>(
+/** Runs the effects of the events to apply, and names a failed one by its index among all items. */
+async function applyChosen<E>(
   all: readonly Delivered<E>[],
   chosen: readonly number[],
   apply: (events: readonly E[]) => Promise<void>,
 ): Promise<void> {
   try {
-    await apply(chosen.map((index) => (all[index] as Delivered<E>).event))
+    await apply(chosen.map((index) => all[index]?.event as E))
   } catch (error) {
     if (error instanceof HandlerFailure) throw new HandlerFailure(chosen[error.index] ?? 0, error.cause)
     throw error
   }
 }
 
-/** After the commit: moves our own idea of the position, counts, and says where a gap stopped the batch. */
+/** After the commit: moves our own idea of the position and of who is parked, counts, and says aloud who was parked. */
 function settle<E extends ProjectedEvent, Tx>(
-  { held, batch, events, to }: Work<E>,
+  work: Work<E>,
   decision: Decision,
-  { name, metrics, clock, committed }: ApplyOptions<E, Tx>,
-): Outcome {
-  const stop = decision.stopAt === undefined ? undefined : events[decision.stopAt]
-  const verdict = decision.stopAt === undefined ? undefined : decision.verdicts[decision.stopAt]
-  held.claim = { ...held.claim, position: stop?.record.offset ?? to }
-  metrics.applied.inc({ projection: name }, decision.applied)
-  const handled = decision.stopAt ?? events.length
-  metrics.duplicates.inc({ projection: name }, handled - decision.applied)
-  const last = events[handled - 1]
+  { name, metrics, clock, logger, committed }: ApplyOptions<E, Tx>,
+): void {
+  const { held, items, to } = work
+  const { verdicts, parks } = decision
+  held.claim = { ...held.claim, position: to }
+  for (const userId of parks) held.parked.add(userId)
+  const count = (act: string) => verdicts.reduce((sum, verdict) => (verdict.act === act ? sum + 1 : sum), 0)
+  metrics.applied.inc({ projection: name }, count('apply'))
+  metrics.duplicates.inc({ projection: name }, count('skip'))
+  const letters = count('park')
+  if (letters > 0) {
+    metrics.deadLetters.inc({ projection: name }, letters)
+    for (const { failure } of parkingsOf(work, decision, clock)) {
+      if (failure !== undefined) logger.error({ projection: name, failure }, 'user parked')
+    }
+  }
+  const last = items.at(-1)
   if (last !== undefined) {
     metrics.delaySeconds.observe({ projection: name }, Math.max(0, clock.now() - last.record.timestampMs) / 1000)
   }
   committed(held, decision)
-  if (stop === undefined || verdict?.act !== 'stop') return APPLIED
-  const { knownVersion, seenVersion } = verdict
-  return {
-    end: 'stopped',
-    code: 'ERR_PROJECTION_VERSION_GAP',
-    problem: `Version ${seenVersion} follows version ${knownVersion} of the user: ${seenVersion - knownVersion - 1} missing`,
-    place: { ...placeOf(batch, stop), knownVersion, seenVersion },
-  }
 }
 
 /**
- * The compare-and-set missed. Either the answer to our own commit was lost on the way, then the row says how far it got;
- * or another claim owns the partition, then nothing more may be written under this one.
+ * The compare-and-set missed. Either the answer to our own commit was lost on the way, or somebody released parked users:
+ * then the row is still ours and says how it stands. Or another claim owns the partition, and nothing more may be written
+ * under this one.
  */
 async function afterLoss<E extends ProjectedEvent, Tx>(
-  { held, batch, events, to }: Work<E>,
+  { held, batch, items, to }: Work<E>,
   options: ApplyOptions<E, Tx>,
 ): Promise<Outcome> {
   const { name, store, metrics, logger } = options
-  const { partition, epoch, owner, position } = held.claim
-  const rows = await retryTransient(() => store.read([name]), { ...options, isTransient: store.isTransient })
+  const { partition, epoch, owner, position, parking } = held.claim
+  const retrying = { ...options, isTransient: store.isTransient }
+  const rows = await retryTransient(() => store.read([name]), retrying)
   if (rows === undefined) return DROPPED
   const checkpoint = rows[0]?.checkpoints.find((one) => one.partition === partition)
-  if (checkpoint?.epoch === epoch && checkpoint.claimedBy === owner && checkpoint.position !== position) {
-    held.claim = { ...held.claim, position: checkpoint.position }
-    const rest = events.filter(({ record }) => record.offset >= checkpoint.position)
-    return applyWork({ held, batch, events: rest, to }, options)
+  const isOurs = checkpoint?.epoch === epoch && checkpoint.claimedBy === owner
+  if (isOurs && (checkpoint.position !== position || checkpoint.parking !== parking)) {
+    const parked = await retryTransient(() => store.parkedUsers(name, [partition]), retrying)
+    if (parked === undefined) return DROPPED
+    held.claim = { ...held.claim, position: checkpoint.position, parking: checkpoint.parking }
+    held.parked = parked.get(partition) ?? new Set()
+    const rest = items.filter(({ record }) => record.offset >= checkpoint.position)
+    return applyWork({ held, batch, items: rest, to }, options)
   }
   held.state = 'lost'
   metrics.fenced.inc({ projection: name })
@@ -310,53 +343,12 @@ async function waitToRetry<E extends ProjectedEvent, Tx>(
 
 const HEARTBEAT_EVERY_MS = 1_000
 
-function unreadable(batch: RecordBatch, record: KafkaRecord, error: unknown): Outcome {
-  const { topic, partition } = batch
-  const userId = textHeader(record, 'ce_subject')
-  const eventId = textHeader(record, 'ce_id')
-  const place = {
-    topic,
-    partition,
-    offset: record.offset,
-    ...(userId ? { userId } : {}),
-    ...(eventId ? { eventId } : {}),
-  }
-  const code = 'ERR_PROJECTION_EVENT_UNREADABLE'
-  return { end: 'stopped', code, problem: `The record cannot be decoded: ${reasonOf(error)}`, place }
-}
-
-function handlerFailed<E extends ProjectedEvent>(batch: RecordBatch, failed: Delivered<E>, error: unknown): Outcome {
-  const place = { ...placeOf(batch, failed), seenVersion: failed.event.version }
-  return {
-    end: 'stopped',
-    code: 'ERR_PROJECTION_HANDLER_FAILED',
-    problem: `The handler failed: ${reasonOf(error)}`,
-    place,
-  }
-}
-
-function placeOf<E extends ProjectedEvent>(
-  { topic, partition }: RecordBatch,
-  { event, record }: Delivered<E>,
-): FailurePlace {
-  const { userId, eventId, type } = event
-  return { topic, partition, offset: record.offset, userId, eventId, eventType: type }
-}
-
-// serializeError hides what a driver quotes: row values have no place in a log line or a checkpoint.
-function reasonOf(error: unknown): string {
-  const { code, name, message } = serializeError(error)
-  return `${code ?? name}: ${message.replace(/[.\s]+$/, '')}`
-}
-
-const textHeader = ({ headers }: KafkaRecord, name: string) => headers[name]?.toString('latin1')
-
 /** A span per event whose own trace is sampled, as its continuation; none while tracing is off. */
-function eventSpans<E extends ProjectedEvent>(name: string, events: readonly Delivered<E>[]) {
+function eventSpans<E extends ProjectedEvent>(name: string, items: readonly Delivered<E>[]) {
   if (currentTraceparent() === undefined) return []
-  return events.flatMap(({ event, record }) => {
-    const parent = textHeader(record, 'traceparent')
-    if (parent === undefined || !isSampled(parent)) return []
+  return items.flatMap(({ event, record }) => {
+    const parent = headerText(record, 'traceparent')
+    if (event === undefined || parent === undefined || !isSampled(parent)) return []
     const attributes = {
       'rollcall.event.id': event.eventId,
       'rollcall.event.type': event.type,

@@ -44,7 +44,7 @@ export function applyTogether<E extends ProjectedEvent, Tx>(
     let events = 0
     let count = 0
     for (const { work } of waiting) {
-      events += work.events.length
+      events += work.items.length
       if (count > 0 && events > maxEventsPerTransaction) break
       count++
     }
@@ -54,18 +54,14 @@ export function applyTogether<E extends ProjectedEvent, Tx>(
   async function run(group: readonly Waiting<E>[]): Promise<void> {
     if (group.length === 1) return alone(group[0] as Waiting<E>)
     const fresh = group.filter(({ work }) => isOurs(work))
-    let outcomes: readonly Outcome[] | undefined
-    try {
-      outcomes = await transact(
-        fresh.map(({ work }) => work),
-        options,
-      )
-    } catch {
-      // Each alone will meet the error again, and deal with it; holding no place here, because it may retry for long.
-    }
+    const works = fresh.map(({ work }) => work)
+    // Each alone will meet the error again, and deal with it; holding no place here, because it may retry for long.
+    const isDone = await transact(works, options).then(
+      () => true,
+      () => false,
+    )
     for (const one of group) {
-      const outcome = outcomes?.[fresh.indexOf(one)]
-      if (outcome !== undefined) one.resolve(outcome)
+      if (isDone && fresh.includes(one)) one.resolve({ end: 'applied' })
       else void alone(one)
     }
   }

@@ -1,60 +1,67 @@
-/** What a decision needs of an event. */
-export interface VersionedEvent {
-  readonly userId: string
+/** What a decision needs of a record. */
+export interface VersionedRecord {
+  /** Undefined when the record names no user. */
+  readonly userId: string | undefined
+  /** NaN when the record names none. */
   readonly version: number
+  /** Why the handler must not see it: it cannot be read, or the handler failed on it. */
+  readonly failure?: unknown
 }
 
-/** What to do with one event of a batch. */
+/** What to do with one record of a batch. */
 export type Verdict =
   | { readonly act: 'apply' }
   /** Applied before: a redelivery, a replay or a republished event. */
   | { readonly act: 'skip' }
-  /** Events of this user are missing between the known version and this one. */
-  | { readonly act: 'stop'; readonly knownVersion: number; readonly seenVersion: number }
-  /** Stands behind a stop: neither applied nor passed over. */
-  | { readonly act: 'hold' }
+  /**
+   * Kept aside. `failed` and `gap` park its user; `behind`: its user is parked already.
+   * A gap: events of this user are missing between the known version and this one.
+   */
+  | { readonly act: 'park'; readonly cause: 'failed' | 'gap' | 'behind'; readonly knownVersion: number }
 
 export interface Decision {
-  /** One per event, in the order of the batch. */
+  /** One per record, in the order of the batch. */
   readonly verdicts: readonly Verdict[]
   /** The version each touched user has once the events to apply are applied. */
   readonly versions: ReadonlyMap<string, number>
-  /** How many events are to be applied. */
-  readonly applied: number
-  /** Where the batch ends early: the index of the only `stop`. */
-  readonly stopAt: number | undefined
+  /** The users this batch parks. */
+  readonly parks: ReadonlySet<string>
 }
 
 /**
- * Decides a batch of one partition from the versions the database knows: pure, so that every order of events can be tried.
+ * Decides a batch of one partition from the versions the database knows and the users it has parked: pure, so that every
+ * order of events can be tried.
  *
- * A user whose version the database does not know is at 0, because versions start at 1. The first gap ends the batch:
- * what stands before it is applied, what follows is held, whoever it belongs to.
+ * A user whose version the database does not know is at 0, because versions start at 1. An event that cannot be applied
+ * parks its user, and whatever follows of that user is kept behind it; everybody else flows.
  */
-export function decide(batch: readonly VersionedEvent[], knownVersions: ReadonlyMap<string, number>): Decision {
+export function decide(
+  batch: readonly VersionedRecord[],
+  knownVersions: ReadonlyMap<string, number>,
+  parked: ReadonlySet<string> = new Set(),
+): Decision {
   const verdicts: Verdict[] = []
   const versions = new Map<string, number>()
-  let applied = 0
-  let stopAt: number | undefined
-  for (const { userId, version } of batch) {
-    if (stopAt !== undefined) {
-      verdicts.push(HOLD)
+  const parks = new Set<string>()
+  for (const { userId, version, failure } of batch) {
+    if (userId === undefined) {
+      verdicts.push({ act: 'park', cause: 'failed', knownVersion: 0 })
       continue
     }
     const known = versions.get(userId) ?? knownVersions.get(userId) ?? 0
     if (version <= known) verdicts.push(SKIP)
-    else if (version === known + 1) {
+    else if (parked.has(userId) || parks.has(userId)) {
+      verdicts.push({ act: 'park', cause: 'behind', knownVersion: known })
+    } else if (failure === undefined && version === known + 1) {
       verdicts.push(APPLY)
       versions.set(userId, version)
-      applied++
     } else {
-      stopAt = verdicts.length
-      verdicts.push({ act: 'stop', knownVersion: known, seenVersion: version })
+      parks.add(userId)
+      verdicts.push({ act: 'park', cause: failure === undefined ? 'gap' : 'failed', knownVersion: known })
     }
   }
-  return { verdicts, versions, applied, stopAt }
+  return { verdicts, versions, parks }
 }
 
 const APPLY: Verdict = { act: 'apply' }
 const SKIP: Verdict = { act: 'skip' }
-const HOLD: Verdict = { act: 'hold' }

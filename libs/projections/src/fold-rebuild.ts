@@ -5,6 +5,7 @@ import { serializeError } from '@rollcall/observability'
 import type { Clock } from './clock.js'
 import type { LatestState, ProjectedEvent, TableProjection } from './define-projection.js'
 import type { LogSource } from './log-source.js'
+import { forgetParked } from './parking-sql.js'
 import { RebuildFailedError, RebuildRunningError } from './projection-errors.js'
 import type { ProjectionStore, RebuildProgress } from './projection-store.js'
 import { dropShadow, openShadow, type Shadow } from './shadow-table.js'
@@ -359,11 +360,12 @@ async function swapIn<E extends ProjectedEvent>(
           for (const [partition, position] of reached) positions.set(partition, position)
         }
         await shadow.swap(client)
+        await forgetParked(client, name)
         await client.query(
           `INSERT INTO projections.checkpoint AS c (projection, partition, position, epoch)
            SELECT $1::text, partition, position, 1 FROM unnest($2::int[], $3::bigint[]) AS new (partition, position)
            ON CONFLICT (projection, partition) DO UPDATE
-           SET position = excluded.position, epoch = c.epoch + 1, claimed_by = NULL, claimed_at = NULL, failure = NULL`,
+           SET position = excluded.position, epoch = c.epoch + 1, claimed_by = NULL, claimed_at = NULL, failure = NULL, parking = c.parking + 1`,
           [name, [...positions.keys()], [...positions.values()]],
         )
         await client.query('UPDATE projections.projection SET version = $2::int WHERE name = $1', [

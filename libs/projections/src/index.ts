@@ -1,3 +1,4 @@
+export type { ChangedRow } from './changed-rows.js'
 export { type Clock, systemClock } from './clock.js'
 export {
   defineProjection,
@@ -17,6 +18,7 @@ export {
 } from './define-projection.js'
 export type { LogSource } from './log-source.js'
 export { projectionMigrations } from './migrations.js'
+export type { DeadLetter, ParkedUser } from './parking.js'
 export { pgStore } from './pg-store.js'
 export { type PrismaStoreOptions, prismaStore } from './prisma-store.js'
 export {
@@ -27,11 +29,13 @@ export {
   ProjectionVersionOutdatedError,
   RebuildFailedError,
   RebuildRunningError,
+  UserNotParkedError,
 } from './projection-errors.js'
 export type { PartitionStatus, ProjectionStatus } from './projection-status.js'
 export type {
   Checkpoint,
   Claim,
+  ParkedList,
   PartitionFailure,
   ProjectionKey,
   ProjectionRow,
@@ -40,6 +44,7 @@ export type {
   RebuildProgress,
   StoreTransaction,
 } from './projection-store.js'
+export type { DeadLetters, DiscardRequest, RedriveResult, WhatIf } from './redrive.js'
 export {
   type EventDecoder,
   type RunningProjections,

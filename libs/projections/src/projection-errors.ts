@@ -81,12 +81,24 @@ export class RebuildFailedError extends RollcallError {
   }
 }
 
-/** The codes a partition can stop with; they stand in its checkpoint, in the log and in `status`. */
+/** `ERR_PROJECTION_USER_NOT_PARKED`: there is nothing to show, retry or discard. */
+export class UserNotParkedError extends RollcallError {
+  constructor(projection: string, userId: string) {
+    super({
+      code: 'ERR_PROJECTION_USER_NOT_PARKED',
+      message: `Projection '${projection}' has no parked user ${userId}; list the parked users to see who is.`,
+      facts: { projection, userId },
+    })
+  }
+}
+
+/** The codes a user can be parked with, and a partition can stop with; they stand in the database, in the log and in `status`. */
 export type FailureCode =
   | 'ERR_PROJECTION_VERSION_GAP'
   | 'ERR_PROJECTION_HANDLER_FAILED'
   | 'ERR_PROJECTION_EVENT_UNREADABLE'
   | 'ERR_PROJECTION_POSITION_LOST'
+  | 'ERR_PROJECTION_PARKING_FULL'
 
 /** Where and on what a partition stopped. */
 export type FailurePlace = Omit<PartitionFailure, 'code' | 'message' | 'at'>
@@ -100,6 +112,6 @@ export function partitionFailure(code: FailureCode, problem: string, place: Fail
     place.userId && `user ${place.userId}`,
     place.seenVersion !== undefined && `version ${place.seenVersion}`,
   ].filter(Boolean)
-  const message = `${problem}; stopped at ${where}${what.length > 0 ? ` (${what.join(', ')})` : ''}`
+  const message = `${problem}; at ${where}${what.length > 0 ? ` (${what.join(', ')})` : ''}`
   return { code, message, ...place, at: at.toISOString() }
 }

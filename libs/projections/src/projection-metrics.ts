@@ -22,6 +22,16 @@ export function projectionMetrics(metrics: Metrics) {
       help: 'Batches rolled back because another claim owns the partition.',
       labelNames: projection,
     }),
+    deadLetters: metrics.counter({
+      name: 'rollcall_projection_dead_letters_total',
+      help: 'Records kept aside, because they or an earlier event of their user could not be applied.',
+      labelNames: projection,
+    }),
+    parkedUsers: metrics.gauge({
+      name: 'rollcall_projection_parked_users',
+      help: 'Users whose events wait, over all partitions.',
+      labelNames: projection,
+    }),
     retries: metrics.counter({
       name: 'rollcall_projection_retries_total',
       help: 'Batches tried again after a failure that may pass.',

@@ -7,6 +7,7 @@ import type { Clock } from './clock.js'
 import type { Decision } from './decide.js'
 import type { ProjectedEvent, Projection } from './define-projection.js'
 import type { LogSource } from './log-source.js'
+import type { ParkingLimits } from './parking.js'
 import {
   type FailureCode,
   type FailurePlace,
@@ -31,6 +32,7 @@ export interface RunnerOptions<E extends ProjectedEvent, Tx> {
   readonly instance: string
   readonly maxEventsPerTransaction: number
   readonly maxHandlerAttempts: number
+  readonly parkingLimits: ParkingLimits
   readonly concurrency: number
   readonly controlIntervalMs: number
   readonly stuckAfterMs: number
@@ -141,6 +143,7 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
     const low = new Map((await kafka.offsets(topic.name)).map((one) => [one.partition, one.low]))
     const startAt = new Map(partitions.map((partition) => [partition, low.get(partition) ?? 0]))
     const claims = await persist(() => store.claim(name, instance, startAt))
+    const parked = await persist(() => store.parkedUsers(name, partitions))
     // Read after the claim: the claim may have waited for a batch that went beyond what was the end before it.
     const offsets = new Map((await kafka.offsets(topic.name)).map((one) => [one.partition, one]))
     for (const one of claims ?? []) {
@@ -149,6 +152,7 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
       const partition: HeldPartition = {
         claim: one,
         state: 'running',
+        parked: parked?.get(one.partition) ?? new Set(),
         highWatermark: high,
         progressAt: at,
         changedAt: at,
@@ -265,6 +269,7 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
     const row = (await store.read([name]))[0]
     if (row === undefined) return
     options.seen(row)
+    metrics.parkedUsers.set({ projection: name }, row.parkedUsers)
     if (row.version > projection.version) return retire(row.version)
     await inTurn(() => obey(row, askedAt))
     // The admin call is the dearer one: every fourth look is enough for lag and for noticing that nothing moves.

@@ -19,6 +19,8 @@ export interface ProjectionStatus {
   /** The largest of the partitions' lags. */
   readonly lagSeconds: number
   readonly partitions: readonly PartitionStatus[]
+  /** Users whose events wait behind one that could not be applied. */
+  readonly parkedUsers: number
   /** The rebuild under way, or the last one. */
   readonly rebuild: Omit<RebuildProgress, 'targets'> | null
 }
@@ -69,10 +71,19 @@ export async function projectionStatus<Tx>(
 }
 
 function summary(row: ProjectionRow, partitions: readonly PartitionStatus[]): Omit<ProjectionStatus, 'partitions'> {
-  const { name, version, topic, state } = row
+  const { name, version, topic, state, parkedUsers } = row
   const lagRecords = partitions.reduce((sum, one) => sum + one.lagRecords, 0)
   const lagSeconds = Math.max(0, ...partitions.map((one) => one.lagSeconds))
-  return { name, version, topic, state, lagRecords, lagSeconds, rebuild: shownRebuild(row.rebuild, lagRecords) }
+  return {
+    name,
+    version,
+    topic,
+    state,
+    lagRecords,
+    lagSeconds,
+    parkedUsers,
+    rebuild: shownRebuild(row.rebuild, lagRecords),
+  }
 }
 
 function shownRebuild(rebuild: RebuildProgress | null, lagRecords: number): ProjectionStatus['rebuild'] {

@@ -1,4 +1,5 @@
 import type { Pool, Sql } from '@rollcall/database'
+import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from './parking.js'
 
 /**
  * The port to the database that holds a read model, its checkpoints and its users' versions.
@@ -17,12 +18,20 @@ export interface ProjectionStore<Tx> {
   read(names: readonly string[]): Promise<ProjectionRow[]>
   /** The version of the user this database has applied; 0 when it never saw one. */
   knownVersion(name: string, userId: string): Promise<number>
+  /** The parked users of each partition. */
+  parkedUsers(name: string, partitions: readonly number[]): Promise<Map<number, Set<string>>>
+  /** Parked users with why and how many records wait, the longest parked first; records that name no user apart. */
+  listParked(name: string, limit: number): Promise<ParkedList>
+  /** One parked user; undefined when it is not parked. */
+  findParked(name: string, userId: string): Promise<ParkedUser | undefined>
   /** Pauses or resumes; resuming clears the failures of all partitions, so that their owners try again. */
   setState(name: string, state: 'running' | 'paused'): Promise<void>
   /** Shows the progress of a rebuild; `done` and `failed` also end the state `rebuilding`. */
   setRebuild(name: string, progress: RebuildProgress): Promise<void>
   /** True when the same transaction may succeed later without anybody changing it. */
   isTransient(error: unknown): boolean
+  /** Runs statements outside any transaction of the runner. */
+  readonly outside: Sql
   /** Enables the fast rebuild of the `table` form, which needs COPY. Without it such a rebuild replays. */
   readonly pool?: Pool
 }
@@ -44,6 +53,17 @@ export interface ProjectionRow {
   /** How long ago the progress was written; the process that rebuilds writes every second. */
   readonly rebuildAgeMs: number | null
   readonly checkpoints: readonly Checkpoint[]
+  readonly parkedUsers: number
+}
+
+export interface ParkedList {
+  readonly users: readonly ParkedUser[]
+  readonly totalUsers: number
+  readonly unnamed: readonly {
+    readonly partition: number
+    readonly offset: number
+    readonly failure: PartitionFailure
+  }[]
 }
 
 export interface Checkpoint {
@@ -56,6 +76,8 @@ export interface Checkpoint {
   /** Timestamp of the last record applied. */
   readonly recordAt: Date | null
   readonly failure: PartitionFailure | null
+  /** Goes up when somebody else than the owner releases or drops parked records. */
+  readonly parking: number
 }
 
 export interface Claim {
@@ -64,6 +86,23 @@ export interface Claim {
   readonly epoch: number
   readonly position: number
   readonly owner: string
+  /** The checkpoint's `parking` that the owner's knowledge of its parked users belongs to. */
+  readonly parking: number
+}
+
+export interface OpenParked {
+  readonly partition: number
+  readonly knownVersion: number
+  readonly letters: readonly DeadLetter[]
+}
+
+export interface OperatorAct {
+  readonly projection: string
+  readonly act: string
+  readonly actor: string
+  readonly userId?: string
+  readonly reason?: string
+  readonly facts?: Readonly<Record<string, unknown>>
 }
 
 /** From `claim.position` to the offset `to`. */
@@ -74,7 +113,7 @@ export interface Move {
   readonly recordAt: Date | undefined
 }
 
-/** Why a partition stands still. Ids and counts only, never personal data. */
+/** Why a partition stands still, or a user is parked. Ids and counts only, never personal data. */
 export interface PartitionFailure {
   readonly code: string
   readonly message: string
@@ -109,12 +148,23 @@ export interface StoreTransaction<Tx> {
   readonly tx: Tx
   readonly sql: Sql
   /**
-   * Moves the checkpoints of one projection, if epochs and positions are still ours, and reads the known versions of the
+   * Moves the checkpoints of one projection, if epochs, positions and parking are still ours, and reads the known versions of the
    * users named. Undefined when one of the partitions was lost: the caller must roll back.
    */
   advance(moves: readonly Move[], userIds: readonly string[]): Promise<Map<string, number> | undefined>
-  /** Moves a checkpoint advanced in this transaction back to where the batch really ended. */
-  shorten(claim: Claim, to: number): Promise<void>
+  /** Keeps records aside and parks their users; answers the first record that does not fit the limits: the caller must roll back. */
+  park(
+    name: string,
+    parkings: readonly Parking[],
+    limits: ParkingLimits,
+  ): Promise<{ readonly offset: number; readonly problem: string } | undefined>
+  /** Holds a parked user's partition until the end of the transaction, and reads what waits, in order; undefined when not parked. */
+  openParked(name: string, userId: string, limit: number): Promise<OpenParked | undefined>
+  /** Drops the waiting records up to the offset; the user is released when none is left. Answers how many are. */
+  dropLetters(name: string, userId: string, upTo: number): Promise<number>
+  addFailure(name: string, userId: string, failure: PartitionFailure): Promise<void>
+  /** Notes what an operator did. */
+  noteAct(act: OperatorAct): Promise<void>
   recordVersions(name: string, versions: ReadonlyMap<string, number>): Promise<void>
   /** Forgets all versions, sends positions to the beginning and raises the epochs: every runner is fenced and claims again. */
   rewind(projection: ProjectionKey, startAt: ReadonlyMap<number, number>, progress: RebuildProgress): Promise<void>

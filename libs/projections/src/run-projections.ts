@@ -11,6 +11,7 @@ import { type ProjectionRunner, projectionRunner } from './projection-runner.js'
 import { type ProjectionStatus, projectionStatus } from './projection-status.js'
 import type { ProjectionStore } from './projection-store.js'
 import { projectionRebuilder } from './rebuild-projection.js'
+import { type DeadLetters, deadLetters } from './redrive.js'
 import { versionWaits } from './wait-for-version.js'
 
 /** Runs projections over one database until closed. Any number of processes may run the same ones and share the load. */
@@ -53,13 +54,15 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       groupId: options.groupId ?? 'projections',
       maxEventsPerTransaction: options.maxEventsPerTransaction ?? 500,
       maxHandlerAttempts: options.maxHandlerAttempts ?? 5,
+      parkingLimits: { users: options.maxParkedUsers ?? 1_000, lettersPerUser: options.maxLettersPerUser ?? 1_000 },
       concurrency: options.concurrency ?? 2,
       controlIntervalMs: options.controlIntervalMs ?? 500,
       stuckAfterMs: options.stuckAfterMs ?? 30_000,
       applied: (versions) => waits.applied(name, versions),
       seen: (row) => rebuilder.watch(row),
     })
-    running.set(name, { projection, effects, runner, rebuilder })
+    const letters = deadLetters({ projection, effects, store, decode, logger, clock })
+    running.set(name, { projection, effects, runner, rebuilder, letters })
   }
 
   const named = (name: string) => {
@@ -106,6 +109,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       await rebuilder.start('asked for')
       await runner.look()
     },
+    deadLetters: (name) => named(name).letters,
     async checkProgress() {
       for (const { runner } of all) runner.checkProgress()
     },
@@ -124,6 +128,7 @@ interface Running<E extends ProjectedEvent, Tx> {
   readonly effects: Effects<E, Tx>
   readonly runner: ProjectionRunner
   readonly rebuilder: ReturnType<typeof projectionRebuilder>
+  readonly letters: DeadLetters
 }
 
 export interface RunProjectionsOptions<E extends ProjectedEvent, Tx> {
@@ -148,6 +153,10 @@ export interface RunProjectionsOptions<E extends ProjectedEvent, Tx> {
   readonly stuckAfterMs?: number
   /** Tries of a handler whose error says it is retryable, before it counts as a permanent failure. @default 5 */
   readonly maxHandlerAttempts?: number
+  /** Most parked users of a projection; at one more the partition stops. @default 1000 */
+  readonly maxParkedUsers?: number
+  /** Most records that wait behind one parked user; at one more the partition stops. @default 1000 */
+  readonly maxLettersPerUser?: number
 }
 
 /** What the runner needs of a codec; `createCodec(userLifecycle, …)` is one. */
@@ -172,6 +181,8 @@ export interface RunningProjections {
   resume(name: string): Promise<void>
   /** Starts a rebuild and resolves when it has begun; `status` shows its progress. */
   rebuild(name: string): Promise<void>
+  /** The parked users of a projection. @throws ProjectionUnknownError */
+  deadLetters(name: string): DeadLetters
   /** Rejects unless every projection of this process makes progress; for readiness. */
   checkProgress(): Promise<void>
 }

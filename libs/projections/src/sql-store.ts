@@ -1,4 +1,15 @@
 import type { Pool, Sql } from '@rollcall/database'
+import {
+  addFailure,
+  dropLetters,
+  findParked,
+  forgetParked,
+  listParked,
+  noteAct,
+  openParked,
+  park,
+  parkedUsers,
+} from './parking-sql.js'
 import type {
   Checkpoint,
   Claim,
@@ -31,9 +42,13 @@ export function sqlStore<Tx>(connection: StoreConnection<Tx>): ProjectionStore<T
     fail: (claimed, failure) => fail(sql, claimed, failure),
     read: (names) => readProjections(sql, names),
     knownVersion: (name, userId) => knownVersion(sql, name, userId),
+    parkedUsers: (name, partitions) => parkedUsers(sql, name, partitions),
+    listParked: (name, limit) => listParked(sql, name, limit),
+    findParked: (name, userId) => findParked(sql, name, userId),
     setState: (name, state) => setState(sql, name, state),
     setRebuild: (name, progress) => setRebuild(sql, name, progress),
     isTransient: connection.isTransient,
+    outside: sql,
     ...(connection.pool === undefined ? {} : { pool: connection.pool }),
   }
 }
@@ -43,7 +58,11 @@ function storeTransaction<Tx>(tx: Tx, sql: Sql): StoreTransaction<Tx> {
     tx,
     sql,
     advance: (moves, userIds) => advance(sql, moves, userIds),
-    shorten: (claimed, to) => shorten(sql, claimed, to),
+    park: (name, parkings, limits) => park(sql, name, parkings, limits),
+    openParked: (name, userId, limit) => openParked(sql, name, userId, limit),
+    dropLetters: (name, userId, upTo) => dropLetters(sql, name, userId, upTo),
+    addFailure: (name, userId, failure) => addFailure(sql, name, userId, failure),
+    noteAct: (act) => noteAct(sql, act),
     recordVersions: (name, versions) => recordVersions(sql, name, versions),
     rewind: (projection, startAt, progress) => rewind(sql, projection, startAt, progress),
   }
@@ -70,13 +89,13 @@ async function register<Tx>(connection: StoreConnection<Tx>, { name, version }: 
 
 async function claim(sql: Sql, name: string, owner: string, startAt: ReadonlyMap<number, number>): Promise<Claim[]> {
   // Waits for a batch in flight (it holds the row), then reads the position that batch left.
-  const { rows } = await sql.query<{ partition: number; position: number; epoch: number }>(
+  const { rows } = await sql.query<{ partition: number; position: number; epoch: number; parking: number }>(
     `INSERT INTO projections.checkpoint AS c (projection, partition, position, epoch, claimed_by, claimed_at)
      SELECT $1::text, partition, start, 1, $4::text, now()
      FROM unnest($2::int[], $3::bigint[]) AS mine (partition, start) ORDER BY partition
      ON CONFLICT (projection, partition) DO UPDATE
      SET epoch = c.epoch + 1, claimed_by = excluded.claimed_by, claimed_at = excluded.claimed_at, failure = NULL
-     RETURNING c.partition, c.position, c.epoch`,
+     RETURNING c.partition, c.position, c.epoch, c.parking`,
     [name, [...startAt.keys()], [...startAt.values()], owner],
   )
   return rows.map((row) => ({
@@ -85,6 +104,7 @@ async function claim(sql: Sql, name: string, owner: string, startAt: ReadonlyMap
     partition: Number(row.partition),
     position: Number(row.position),
     epoch: Number(row.epoch),
+    parking: Number(row.parking),
   }))
 }
 
@@ -99,19 +119,21 @@ async function advance(sql: Sql, moves: readonly Move[], userIds: readonly strin
     text: `WITH mine AS (
        UPDATE projections.checkpoint c
        SET position = move.goal, record_at = coalesce(move.record_at, c.record_at)
-       FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[])
-         AS move (partition, epoch, position, goal, record_at)
+       FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[])
+         AS move (partition, epoch, position, parking, goal, record_at)
        WHERE c.projection = $1 AND c.partition = move.partition AND c.epoch = move.epoch AND c.position = move.position
+         AND c.parking = move.parking
        RETURNING 1
      )
      SELECT NULL::text AS key, count(*) AS version FROM mine
      UNION ALL
-     SELECT key::text, version FROM ${versionTable(name)} WHERE projection = $1 AND key = ANY ($7::uuid[])`,
+     SELECT key::text, version FROM ${versionTable(name)} WHERE projection = $1 AND key = ANY ($8::uuid[])`,
     values: [
       name,
       sorted.map(({ claim }) => claim.partition),
       sorted.map(({ claim }) => claim.epoch),
       sorted.map(({ claim }) => claim.position),
+      sorted.map(({ claim }) => claim.parking),
       sorted.map(({ to }) => to),
       sorted.map(({ recordAt }) => recordAt ?? null),
       userIds,
@@ -124,13 +146,6 @@ async function advance(sql: Sql, moves: readonly Move[], userIds: readonly strin
     else known.set(key, Number(version))
   }
   return moved === moves.length ? known : undefined
-}
-
-async function shorten(sql: Sql, claimed: Claim, to: number): Promise<void> {
-  await sql.query(
-    'UPDATE projections.checkpoint SET position = $4::bigint WHERE projection = $1 AND partition = $2::int AND epoch = $3::bigint',
-    [claimed.name, claimed.partition, claimed.epoch, to],
-  )
 }
 
 async function recordVersions(sql: Sql, name: string, versions: ReadonlyMap<string, number>): Promise<void> {
@@ -161,6 +176,7 @@ async function rewind(
     [name, [...startAt.keys()], [...startAt.values()]],
   )
   await sql.query(`TRUNCATE ${versionTable(name)}`)
+  await forgetParked(sql, name)
   await sql.query(
     `UPDATE projections.projection SET state = 'rebuilding', version = $2::int, rebuild = $3::jsonb, rebuild_updated_at = now()
      WHERE name = $1`,
@@ -184,12 +200,14 @@ interface JoinedRow extends CheckpointRow {
   state: ProjectionState
   rebuild: RebuildProgress | null
   rebuild_age_ms: number | null
+  parked_users: number
 }
 
 interface CheckpointRow {
   partition: number | null
   position: number
   epoch: number
+  parking: number
   claimed_by: string | null
   claimed_at: Date | null
   record_at: Date | null
@@ -201,7 +219,8 @@ async function readProjections(sql: Sql, names: readonly string[]): Promise<Proj
     name: 'projections_read',
     text: `SELECT p.name, p.version, p.topic, p.state, p.rebuild,
         (extract(epoch FROM now() - p.rebuild_updated_at) * 1000)::float8 AS rebuild_age_ms,
-        c.partition, c.position, c.epoch, c.claimed_by, c.claimed_at, c.record_at, c.failure
+        (SELECT count(*)::int FROM projections.parked_user u WHERE u.projection = p.name) AS parked_users,
+        c.partition, c.position, c.epoch, c.parking, c.claimed_by, c.claimed_at, c.record_at, c.failure
       FROM projections.projection p LEFT JOIN projections.checkpoint c ON c.projection = p.name
       WHERE p.name = ANY ($1::text[]) ORDER BY p.name, c.partition`,
     values: [names],
@@ -212,7 +231,9 @@ async function readProjections(sql: Sql, names: readonly string[]): Promise<Proj
     if (projection === undefined) {
       const { name, topic, state, rebuild } = row
       const rebuildAgeMs = row.rebuild_age_ms === null ? null : Number(row.rebuild_age_ms)
-      projection = { name, version: Number(row.version), topic, state, rebuild, rebuildAgeMs, checkpoints: [] }
+      const parkedUsers = Number(row.parked_users)
+      const version = Number(row.version)
+      projection = { name, version, topic, state, rebuild, rebuildAgeMs, parkedUsers, checkpoints: [] }
       found.set(name, projection)
     }
     if (row.partition !== null) projection.checkpoints.push(checkpointOf(row, row.partition))
@@ -225,6 +246,7 @@ function checkpointOf(row: CheckpointRow, partition: number): Checkpoint {
     partition: Number(partition),
     position: Number(row.position),
     epoch: Number(row.epoch),
+    parking: Number(row.parking),
     claimedBy: row.claimed_by,
     claimedAt: row.claimed_at,
     recordAt: row.record_at,

@@ -157,27 +157,33 @@ test('records that were passed over are asked for again, real holes are accepted
   await projections.close()
 })
 
-test.each(['on', 'onBatch', 'table'])('a handler that fails for good (%s) stops at exactly its event', async (form) => {
-  const refuse = (table: string) => `ALTER TABLE ${table} ADD CHECK (user_name <> 'refused@example.org')`
-  await fixed.pool.query(['person', 'person_by_event', 'person_by_batch'].map(refuse).join(';'))
-  const log = memoryLog(1)
-  const poison = userCreated({ user: { userName: 'refused@example.org' } })
-  const people = (count: number) => Array.from({ length: count }, () => userCreated())
-  log.append(0, ...people(37), poison, ...people(20))
-  const projection = form === 'on' ? byEvent() : form === 'onBatch' ? byBatch() : byTable()
-  const table = form === 'on' ? 'person_by_event' : form === 'onBatch' ? 'person_by_batch' : 'person'
-  const { projections, log: lines } = run(fixed, log, [projection])
-  await projections.start()
-  await log.consumers[0]?.assign([0])
-  await log.consumers[0]?.drain()
-  expect((await rows(fixed.pool, table)).length).toBe(37)
-  const failure = { code: 'ERR_PROJECTION_HANDLER_FAILED', offset: 37, eventId: poison.eventId, seenVersion: 1 }
-  const message = expect.stringContaining('23514')
-  expect(await checkpoint(projection.name)).toMatchObject({ position: 37, failure: { ...failure, message } })
-  expect(lines.text()).not.toContain('refused@example.org')
-  await expect(projections.checkProgress()).rejects.toMatchObject({ facts: failure })
-  await projections.close()
-})
+test.each(['on', 'onBatch', 'table'])(
+  'a handler that fails for good (%s) parks its user, and nobody else',
+  async (form) => {
+    const refuse = (table: string) => `ALTER TABLE ${table} ADD CHECK (user_name <> 'refused@example.org')`
+    await fixed.pool.query(['person', 'person_by_event', 'person_by_batch'].map(refuse).join(';'))
+    const log = memoryLog(1)
+    const poison = userCreated({ user: { userName: 'refused@example.org' } })
+    const people = (count: number) => Array.from({ length: count }, () => userCreated())
+    log.append(0, ...people(37), poison, ...people(20))
+    const projection = form === 'on' ? byEvent() : form === 'onBatch' ? byBatch() : byTable()
+    const table = form === 'on' ? 'person_by_event' : form === 'onBatch' ? 'person_by_batch' : 'person'
+    const { projections, log: lines } = run(fixed, log, [projection])
+    await projections.start()
+    await log.consumers[0]?.assign([0])
+    await log.consumers[0]?.drain()
+    expect((await rows(fixed.pool, table)).length).toBe(57)
+    const failure = { code: 'ERR_PROJECTION_HANDLER_FAILED', offset: 37, eventId: poison.eventId, seenVersion: 1 }
+    const message = expect.stringContaining('23514')
+    expect(await checkpoint(projection.name)).toMatchObject({ position: 58, failure: null })
+    const { users, unnamed } = await projections.deadLetters(projection.name).list(10)
+    expect(users).toMatchObject([{ userId: poison.userId, letters: 1, failures: [{ ...failure, message }] }])
+    expect(unnamed).toEqual([])
+    expect(lines.text()).not.toContain('refused@example.org')
+    await projections.checkProgress()
+    await projections.close()
+  },
+)
 
 test('a registry of schemas that is away only delays', async () => {
   const log = memoryLog(1)
@@ -220,7 +226,8 @@ test('a handler error that calls itself retryable is tried a bounded number of t
   await log.consumers[0]?.assign([0])
   await log.consumers[0]?.drain()
   expect(tries).toBe(3)
-  expect((await checkpoint('away')).failure.message).toContain('ERR_MAIL_AWAY')
+  const { users } = await projections.deadLetters('away').list(10)
+  expect(users[0]?.failures[0]?.message).toContain('ERR_MAIL_AWAY')
   await projections.close()
 })
 
@@ -312,7 +319,7 @@ test('a definition or a row that cannot be used is said at once', async () => {
   await projections.start()
   await log.consumers[0]?.assign([0])
   await log.consumers[0]?.drain()
-  const failure = { message: expect.stringContaining('extra') }
-  expect(await checkpoint('by-table')).toMatchObject({ position: 1, failure })
+  const { users } = await projections.deadLetters('by-table').list(2)
+  expect(users).toMatchObject([{ failures: [{ message: expect.stringContaining('extra') }] }])
   await projections.close()
 })

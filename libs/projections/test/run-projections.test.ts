@@ -222,41 +222,38 @@ test('a process that lost its partition while it worked changes nothing more', a
   expect(await counts()).toEqual(new Map([[created.userId, 1]]))
 })
 
-test('a gap stops its partition only, loudly, with everything before it applied; a resume tries again', async () => {
+test('a gap parks its user only, loudly; what is missing applied, a retry brings the rest', async () => {
   const [one, two, three] = history(3, { seed: 77 }) as [Event, Event, Event]
-  const partition = partitionOf(Buffer.from(one.userId), PARTITIONS)
-  const others = crowd(30, 2).filter(({ userId }) => partitionOf(Buffer.from(userId), PARTITIONS) !== partition)
+  const others = crowd(30, 2)
   const projections = await run(countEffects())
   await send([one, three, ...others])
-  await until('the partition has stopped', async () =>
-    ((await projections.status())[0]?.partitions ?? []).some(({ state }) => state === 'stopped'),
+  await until(
+    'all the others flow',
+    async () => (await counts()).size === new Set(others.map(({ userId }) => userId)).size + 1,
   )
-  const stopped = (await projections.status())[0]?.partitions.find(({ state }) => state === 'stopped')
-  expect(stopped).toMatchObject({
-    partition,
-    failure: {
+  const letters = projections.deadLetters('effects')
+  await until('the user is parked', async () => (await letters.list(10)).totalUsers === 1)
+  expect((await letters.show(one.userId)).failures).toMatchObject([
+    {
       code: 'ERR_PROJECTION_VERSION_GAP',
-      userId: one.userId,
+      partition: partitionOf(Buffer.from(one.userId), PARTITIONS),
       eventId: three.eventId,
       knownVersion: 1,
       seenVersion: 3,
     },
-  })
-  await until(
-    'the others flow',
-    async () => (await counts()).size === new Set(others.map(({ userId }) => userId)).size + 1,
-  )
-  await expect(projections.checkProgress()).rejects.toMatchObject({ code: 'ERR_PROJECTION_STUCK' })
-  expect(log.lines().filter(({ msg }) => msg === 'projection partition stopped')).toHaveLength(1)
+  ])
+  await expect(projections.checkProgress()).resolves.toBeUndefined()
+  expect(log.lines().filter(({ msg }) => msg === 'user parked')).toHaveLength(1)
+  expect(await letters.retry(one.userId, 'test')).toMatchObject({ applied: 0, left: 1 })
   // Mended from outside: here the missing version is recorded as applied.
   await database.pool.query('UPDATE projections.applied_version SET version = 2 WHERE key = $1', [two.userId])
-  await projections.resume('effects')
-  await until('version 3 is applied', async () => (await counts()).get(one.userId) === 2)
-  await expect(projections.checkProgress()).resolves.toBeUndefined()
+  expect(await letters.retry(one.userId, 'test')).toEqual({ applied: 1, left: 0, failure: null })
+  expect((await counts()).get(one.userId)).toBe(2)
+  expect((await projections.status())[0]).toMatchObject({ parkedUsers: 0 })
 })
 
 test.each(['effects', 'batches'])(
-  'a handler that fails for good (%s) stops at exactly the failing event',
+  'a handler that fails for good (%s) parks the user at exactly the failing event',
   async (form) => {
     const events = crowd(12, 4)
     const poison = events.find(({ version }) => version === 3) as Event
@@ -271,15 +268,18 @@ test.each(['effects', 'batches'])(
     }
     const projections = await run(failing as Projection<Event, PoolClient>)
     await send(events)
-    await until('the partition has stopped', async () =>
-      ((await projections.status())[0]?.partitions ?? []).some(({ state }) => state === 'stopped'),
-    )
-    const failure = (await projections.status())[0]?.partitions.find(({ state }) => state === 'stopped')?.failure
+    const letters = projections.deadLetters(failing.name)
+    await until('the user is parked, with what follows', async () => (await letters.list(9)).users[0]?.letters === 2)
+    const [failure] = (await letters.show(poison.userId)).failures
     expect(failure).toMatchObject({
       code: 'ERR_PROJECTION_HANDLER_FAILED',
       eventId: poison.eventId,
       userId: poison.userId,
     })
+    await until(
+      'the others flow',
+      async () => [...(await counts()).values()].filter((count) => count === 4).length === 11,
+    )
     expect((await counts()).get(poison.userId)).toBe(2)
   },
 )
@@ -323,24 +323,23 @@ test('a pause holds over a restart, until resumed', async () => {
   await until('the event is applied', async () => (await counts()).size === 1)
 })
 
-test('bytes that are no event stop their partition, and say where', async () => {
+test('bytes that are no event are kept aside, and hold up nobody', async () => {
   const projections = await run(countEffects())
+  const event = userCreated()
   await producer.send(topicName, [
     {
-      partition: 1,
+      partition: partitionOf(Buffer.from(event.userId), PARTITIONS),
       timestampMs: Date.now(),
       body: encodeRecordBody({ key: 'k', value: Buffer.from('not an event'), headers: { ce_id: 'the-id' } }),
     },
   ])
-  await until('the partition has stopped', async () =>
-    ((await projections.status())[0]?.partitions ?? []).some(({ state }) => state === 'stopped'),
-  )
-  expect((await projections.status())[0]?.partitions[1]?.failure).toMatchObject({
-    code: 'ERR_PROJECTION_EVENT_UNREADABLE',
-    partition: 1,
-    offset: 0,
-    eventId: 'the-id',
-  })
+  await send([event])
+  await until('the event behind them is applied', async () => (await counts()).size === 1)
+  const { users, unnamed } = await projections.deadLetters('effects').list(10)
+  expect(users).toEqual([])
+  expect(unnamed).toMatchObject([
+    { offset: 0, failure: { code: 'ERR_PROJECTION_EVENT_UNREADABLE', offset: 0, eventId: 'the-id' } },
+  ])
 })
 
 test('a topic that was emptied or created anew is noticed, never silently followed', async () => {

@@ -128,8 +128,12 @@ test('a handler that fails leaves nothing of its event, and everything before it
   await running.waitFor(created.userId, 2, 15_000)
   await expect(running.waitFor(created.userId, 3, 300)).rejects.toMatchObject({ facts: { known: 2, behind: 1 } })
   expect(await prisma.person.findUnique({ where: { userId: created.userId } })).toMatchObject({ version: 2n })
-  const stopped = (await running.status())[0]?.partitions.find(({ state }) => state === 'stopped')
-  expect(stopped?.failure).toMatchObject({ code: 'ERR_PROJECTION_HANDLER_FAILED', eventId: refused.eventId })
+  const letters = running.deadLetters('by-prisma')
+  const { failures } = await letters.show(created.userId)
+  expect(failures).toMatchObject([{ code: 'ERR_PROJECTION_HANDLER_FAILED', eventId: refused.eventId }])
+  expect(await letters.whatIf(created.userId)).toMatchObject({ applied: 0, left: 1, rows: [] })
+  expect(await letters.discard(created.userId, { reason: 'a test', actor: 'test' })).toEqual({ discarded: 1, left: 0 })
+  await running.waitFor(created.userId, 3, 1_000)
 })
 
 test('the test kit runs handlers written with Prisma', async () => {

@@ -1,0 +1,252 @@
+import type { Logger } from '@rollcall/observability'
+import { type Effects, HandlerFailure } from './apply-effects.js'
+import { type ChangedRow, changedRows } from './changed-rows.js'
+import type { Clock } from './clock.js'
+import { type Decision, decide } from './decide.js'
+import type { ProjectedEvent, Projection } from './define-projection.js'
+import { type Delivered, deliveredEvent, gap, handlerFailure, unreadable } from './delivered.js'
+import type { DeadLetter, ParkedUser } from './parking.js'
+import { UserNotParkedError } from './projection-errors.js'
+import type { OpenParked, ParkedList, PartitionFailure, ProjectionStore, StoreTransaction } from './projection-store.js'
+
+export interface RedriveOptions<E extends ProjectedEvent, Tx> {
+  readonly projection: Projection<E, Tx>
+  readonly effects: Effects<E, Tx>
+  readonly store: ProjectionStore<Tx>
+  readonly decode: (value: Buffer) => E | Promise<E>
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+/** What became of a parked user. */
+export interface RedriveResult {
+  /** Events applied now. */
+  readonly applied: number
+  /** Records that still wait; 0: the user is released. */
+  readonly left: number
+  /** Why it did not go on, when it did not. */
+  readonly failure: PartitionFailure | null
+}
+
+export interface WhatIf extends RedriveResult {
+  /** The rows the retry would change, as they are and as they would be. */
+  readonly rows: readonly ChangedRow[]
+}
+
+export interface DiscardRequest {
+  readonly reason: string
+  readonly actor: string
+  /** Every waiting record, instead of the first only. */
+  readonly all?: boolean
+  readonly dryRun?: boolean
+}
+
+/** The operator's hands on the parked users of one projection. */
+export interface DeadLetters {
+  list(limit: number): Promise<ParkedList>
+  /** @throws UserNotParkedError */
+  show(userId: string): Promise<ParkedUser>
+  /** What `retry` would do, in a transaction that is rolled back. @throws UserNotParkedError */
+  whatIf(userId: string): Promise<WhatIf>
+  /** Applies the waiting records in order, until one fails again. @throws UserNotParkedError */
+  retry(userId: string, actor: string): Promise<RedriveResult>
+  /** Passes over the first waiting record, or all: their effects never happen. @throws UserNotParkedError */
+  discard(userId: string, request: DiscardRequest): Promise<{ readonly discarded: number; readonly left: number }>
+}
+
+/** Records of a user replayed in one transaction. */
+const PAGE = 500
+
+/**
+ * Replays parked users through the projection's own handler, with the version check of the runner. The user's partition is
+ * held meanwhile; its owner looks up who is parked before it goes on.
+ */
+export function deadLetters<E extends ProjectedEvent, Tx>(options: RedriveOptions<E, Tx>): DeadLetters {
+  const { projection, effects, store, decode, logger, clock } = options
+  const { name, topic } = projection
+
+  async function open(transaction: StoreTransaction<Tx>, userId: string): Promise<OpenParked> {
+    const parked = await transaction.openParked(name, userId, PAGE)
+    if (parked === undefined) throw new UserNotParkedError(name, userId)
+    return parked
+  }
+
+  const placeOf = ({ partition }: { readonly partition: number }) => ({ topic: topic.name, partition })
+
+  /** One step of a retry: what can be applied is, in this transaction. */
+  async function step(transaction: StoreTransaction<Tx>, userId: string, condemned: Condemned | undefined) {
+    const { letters, knownVersion } = await open(transaction, userId)
+    const items = await Promise.all(letters.map((letter) => delivered(letter)))
+    const place = placeOf(letters[0] ?? { partition: 0 })
+    const judged = items.map((item) =>
+      item.record.offset === condemned?.offset
+        ? { ...item, failure: handlerFailure(place, item, condemned.cause, clock) }
+        : item,
+    )
+    const decision = decide(judged, new Map([[userId, knownVersion]]))
+    let applied = 0
+    for (const [index, { act }] of decision.verdicts.entries()) {
+      const { event, record } = judged[index] as Delivered<E>
+      if (act !== 'apply' || event === undefined) continue
+      // One by one, whatever the form: it is always known which one failed.
+      await effects.apply([event], transaction).catch((error: unknown) => {
+        throw new StepFailure(record.offset, error instanceof HandlerFailure ? error.cause : error)
+      })
+      applied++
+    }
+    if (applied > 0) await transaction.recordVersions(name, decision.versions)
+    return { judged, decision, place, applied }
+  }
+
+  /** Keeps what a step decided: drops what is done, notes why it ended. */
+  async function keep(transaction: StoreTransaction<Tx>, userId: string, { judged, decision, place }: Step<E>) {
+    const stopAt = decision.verdicts.findIndex(({ act }) => act === 'park')
+    const done = stopAt === -1 ? judged.at(-1) : judged[stopAt - 1]
+    const left = await transaction.dropLetters(name, userId, done?.record.offset ?? -1)
+    const failure = stopAt === -1 ? null : whyStopped(judged[stopAt] as Delivered<E>, decision.verdicts[stopAt], place)
+    if (failure !== null) await transaction.addFailure(name, userId, failure)
+    return { left, failure }
+  }
+
+  function whyStopped(item: Delivered<E>, verdict: Decision['verdicts'][number] | undefined, place: Place) {
+    if (item.failure !== undefined) return item.failure
+    return gap(place, item, verdict?.act === 'park' ? verdict.knownVersion : 0, clock)
+  }
+
+  async function delivered(letter: DeadLetter): Promise<Delivered<E>> {
+    const { offset, recordAt, value, userId = '', version, eventId } = letter
+    const headers = {
+      ...(version === undefined ? {} : { ce_sequence: Buffer.from(String(version)) }),
+      ...(eventId === undefined ? {} : { ce_id: Buffer.from(eventId) }),
+    }
+    const record = { offset, timestampMs: recordAt.getTime(), key: Buffer.from(userId), value, headers }
+    try {
+      return deliveredEvent(record, await decode(value))
+    } catch (error) {
+      return unreadable(placeOf(letter), record, error, clock)
+    }
+  }
+
+  /** Runs `work` in a transaction; when the handler fails, once more without the event it failed on and what is behind. */
+  async function withoutFailed<R>(work: (condemned: Condemned | undefined) => Promise<R>): Promise<R> {
+    try {
+      return await work(undefined)
+    } catch (error) {
+      if (!(error instanceof StepFailure)) throw error
+      return findFailed(work, error)
+    }
+  }
+
+  return {
+    list: (limit) => store.listParked(name, limit),
+    async show(userId) {
+      const user = await store.findParked(name, userId)
+      if (user === undefined) throw new UserNotParkedError(name, userId)
+      return user
+    },
+    async whatIf(userId) {
+      const seen: { result?: WhatIf } = {}
+      await withoutFailed((condemned) =>
+        store
+          .transaction(async (transaction) => {
+            const stepped = await step(transaction, userId, condemned)
+            const kept = await keep(transaction, userId, stepped)
+            seen.result = { applied: stepped.applied, ...kept, rows: await changedRows(transaction, store) }
+            throw ROLL_BACK
+          })
+          .catch((error: unknown) => {
+            if (error !== ROLL_BACK) throw error
+          }),
+      )
+      return seen.result as WhatIf
+    },
+    async retry(userId, actor) {
+      let applied = 0
+      for (;;) {
+        const result = await withoutFailed((condemned) =>
+          store.transaction(async (transaction) => {
+            const stepped = await step(transaction, userId, condemned)
+            const kept = await keep(transaction, userId, stepped)
+            const facts = { applied: stepped.applied, left: kept.left, failure: kept.failure?.code ?? null }
+            await transaction.noteAct({ projection: name, act: 'dead-letters.retry', actor, userId, facts })
+            return { applied: stepped.applied, ...kept }
+          }),
+        )
+        applied += result.applied
+        if (result.left === 0 || result.failure !== null) {
+          logger.info({ projection: name, userId, applied, left: result.left }, 'parked user retried')
+          return { ...result, applied }
+        }
+      }
+    },
+    async discard(userId, { reason, actor, all = false, dryRun = false }) {
+      const seen: { result?: { discarded: number; left: number } } = {}
+      await store
+        .transaction(async (transaction) => {
+          const { letters, knownVersion } = await open(transaction, userId)
+          const before = (await store.findParked(name, userId))?.letters ?? letters.length
+          const first = letters[0]
+          const last = all ? Number.MAX_SAFE_INTEGER : (first?.offset ?? 0)
+          const left = await transaction.dropLetters(name, userId, last)
+          // What was passed over counts as applied: the next version follows it, and is no gap.
+          const passed = Math.max(
+            knownVersion,
+            ...(all ? letters : letters.slice(0, 1)).map(({ version }) => version ?? 0),
+          )
+          if (passed > knownVersion) await transaction.recordVersions(name, new Map([[userId, passed]]))
+          const result = { discarded: before - left, left }
+          await transaction.noteAct({
+            projection: name,
+            act: 'dead-letters.discard',
+            actor,
+            userId,
+            reason,
+            facts: result,
+          })
+          seen.result = result
+          if (dryRun) throw ROLL_BACK
+        })
+        .catch((error: unknown) => {
+          if (error !== ROLL_BACK) throw error
+        })
+      const result = seen.result as { discarded: number; left: number }
+      if (!dryRun) logger.warn({ projection: name, userId, reason, ...result }, 'dead letters discarded')
+      return result
+    },
+  }
+}
+
+type Place = { readonly topic: string; readonly partition: number }
+
+interface Step<E extends ProjectedEvent> {
+  readonly judged: readonly Delivered<E>[]
+  readonly decision: Decision
+  readonly place: Place
+}
+
+interface Condemned {
+  readonly offset: number
+  readonly cause: unknown
+}
+
+/** The handler failed on the record at the offset; its transaction must roll back. */
+class StepFailure extends Error implements Condemned {
+  constructor(
+    readonly offset: number,
+    override readonly cause: unknown,
+  ) {
+    super('a handler failed')
+  }
+}
+
+async function findFailed<R>(work: (condemned: Condemned) => Promise<R>, failure: StepFailure): Promise<R> {
+  try {
+    return await work(failure)
+  } catch (error) {
+    // An earlier event fails where it did not before: the handler is not a function of its events alone. It is the one.
+    if (error instanceof StepFailure && error.offset < failure.offset) return findFailed(work, error)
+    throw error instanceof StepFailure ? error.cause : error
+  }
+}
+
+const ROLL_BACK = Symbol('roll back')
