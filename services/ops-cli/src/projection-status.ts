@@ -8,6 +8,7 @@ const projection = z.object({
   state: z.enum(['running', 'paused', 'rebuilding']),
   lagRecords: z.number(),
   lagSeconds: z.number(),
+  parkedUsers: z.number(),
   partitions: z.array(
     z.object({
       partition: z.number(),

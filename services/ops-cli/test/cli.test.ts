@@ -12,6 +12,11 @@ import { scriptedRegistry } from './scripted-registry.js'
 const NOBODY = 'http://127.9.9.9:7400'
 
 const COMMANDS = [
+  'dead-letters discard',
+  'dead-letters list',
+  'dead-letters retry',
+  'dead-letters show',
+  'dead-letters what-if',
   'projections list',
   'projections pause',
   'projections rebuild',

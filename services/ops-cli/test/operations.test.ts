@@ -24,6 +24,7 @@ const PEOPLE = {
   state: 'running',
   lagRecords: 0,
   lagSeconds: 0,
+  parkedUsers: 0,
   partitions: [PARTITION, { ...PARTITION, partition: 1, highWatermark: 60, position: 60 }],
   rebuild: null as object | null,
 }
@@ -93,6 +94,12 @@ describe('status', () => {
       { items: [{ ...PEOPLE, partitions: [{ ...PARTITION, state: 'stopped', failure: FAILURE }] }] },
       /projection people partition 0 has stopped: ERR_EVENT_MALFORMED A record is no event\./,
     ],
+    [
+      'parked users',
+      'GET /admin/projections',
+      { items: [{ ...PEOPLE, parkedUsers: 2 }] },
+      /people has 2 parked users; see rollcall dead-letters list people/,
+    ],
     ['a paused projection', 'GET /admin/projections', { items: [{ ...PEOPLE, state: 'paused' }] }, /people is paused/],
     [
       'a projection that is behind',
@@ -132,7 +139,10 @@ describe('status', () => {
 describe('projections', () => {
   test('list shows each, and is 1 when a partition has stopped', async () => {
     const good = await ask('projections', 'list')
-    expect(good).toMatchObject({ code: 0, stdout: expect.stringMatching(/\npeople +1 +running +0 +0\.0 +2 +0 +-\n/) })
+    expect(good).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/\npeople +1 +running +0 +0\.0 +2 +0 +0 +-\n/),
+    })
     services.answers.set('GET /admin/projections', {
       items: [{ ...PEOPLE, partitions: [{ ...PARTITION, state: 'stopped', failure: FAILURE }] }],
     })

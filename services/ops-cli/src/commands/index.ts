@@ -1,5 +1,12 @@
 import type { Command } from 'commander'
 import type { Act } from '../command-context.js'
+import {
+  deadLettersDiscardCommand,
+  deadLettersListCommand,
+  deadLettersRetryCommand,
+  deadLettersShowCommand,
+  deadLettersWhatIfCommand,
+} from './dead-letters.js'
 import { projectionsListCommand } from './projections-list.js'
 import { projectionsPauseCommand } from './projections-pause.js'
 import { projectionsRebuildCommand } from './projections-rebuild.js'
@@ -24,6 +31,15 @@ export const COMMANDS: readonly CommandEntry[] = [
   { noun: 'projections', command: projectionsRebuildCommand },
   { noun: 'projections', command: projectionsPauseCommand },
   { noun: 'projections', command: projectionsResumeCommand },
+  {
+    noun: 'dead-letters',
+    about: 'parked users: why, what a retry would do, retry, discard',
+    command: deadLettersListCommand,
+  },
+  { noun: 'dead-letters', command: deadLettersShowCommand },
+  { noun: 'dead-letters', command: deadLettersWhatIfCommand },
+  { noun: 'dead-letters', command: deadLettersRetryCommand },
+  { noun: 'dead-letters', command: deadLettersDiscardCommand },
   { noun: 'topics', about: 'create, check and read topics', command: topicsApplyCommand },
   { noun: 'topics', command: topicsCheckCommand },
   { noun: 'topics', command: topicsTailCommand },

@@ -24,7 +24,7 @@ async function listProjections(context: CommandContext): Promise<Outcome> {
   await terminal.result({ projections }, () =>
     [
       columns(
-        ['PROJECTION', 'VERSION', 'STATE', 'LAG', 'SECONDS', 'PARTITIONS', 'STOPPED', 'LAST REBUILD'],
+        ['PROJECTION', 'VERSION', 'STATE', 'LAG', 'SECONDS', 'PARTITIONS', 'STOPPED', 'PARKED', 'LAST REBUILD'],
         projections.map((one) => [
           one.name,
           one.version,
@@ -33,6 +33,7 @@ async function listProjections(context: CommandContext): Promise<Outcome> {
           one.lagSeconds.toFixed(1),
           one.partitions.length,
           stoppedOf(one).length,
+          grouped(one.parkedUsers),
           one.rebuild === null ? '-' : `${one.rebuild.kind} ${one.rebuild.phase}`,
         ]),
         terminal.paint,

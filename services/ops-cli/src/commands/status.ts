@@ -8,7 +8,7 @@ import { address, ENDPOINT_NAMES } from '../endpoints.js'
 import { withKafka } from '../kafka-of.js'
 import { wholeNumber } from '../option-values.js'
 import { type ProjectionStatus, readProjections, stoppedOf } from '../projection-status.js'
-import { columns, grouped, type Terminal } from '../terminal.js'
+import { columns, counted, grouped, type Terminal } from '../terminal.js'
 
 /** `rollcall status` */
 export const statusCommand = (act: Act): Command =>
@@ -168,12 +168,15 @@ function outboxProblems({ active, waiting, oldestWaitingMs, oldestWriter }: Outb
 }
 
 function projectionProblems(projection: ProjectionStatus): string[] {
-  const { name, state, lagSeconds, lagRecords } = projection
+  const { name, state, lagSeconds, lagRecords, parkedUsers } = projection
   return [
     ...stoppedOf(projection).map(
       ({ partition, failure }) =>
         `projection ${name} partition ${partition} has stopped: ${failure?.code ?? ''} ${failure?.message ?? ''}`,
     ),
+    ...(parkedUsers > 0
+      ? [`projection ${name} has ${counted(parkedUsers, 'parked user')}; see rollcall dead-letters list ${name}`]
+      : []),
     ...(state === 'paused' ? [`projection ${name} is paused`] : []),
     ...(state === 'running' && lagSeconds > SLOW_MS / 1_000
       ? [`projection ${name} is ${grouped(lagRecords)} events and ${Math.round(lagSeconds)} s behind`]
