@@ -1,24 +1,35 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
-/** The last error a service wrote to its log, as one line for people; its last line when none is marked as one. */
-export function lastErrorIn(logFile: string): string | undefined {
-  const lines = endOf(logFile)
+/**
+ * The last error a service wrote to its log, as one line for people; its last line when none is marked as one.
+ *
+ * @param from byte position to look from
+ */
+export function lastErrorIn(logFile: string, from = 0): string | undefined {
+  const lines = endOf(logFile, from)
     .split('\n')
     .filter((line) => line.trim() !== '')
     .reverse()
   return lines.map(toError).find((error) => error !== undefined) ?? (lines[0] && shortened(lines[0]))
 }
 
+/** What to do about errors whose own message, written for the one who changed the code, does not tell. */
+export function cureFor(error = ''): string | undefined {
+  return error.startsWith('ERR_MIGRATION_CHANGED')
+    ? 'The data is of other migrations than the code: `npm start -- --fresh` throws it away and starts anew.'
+    : undefined
+}
+
 /** Long enough for an error with its causes and their stacks. */
 const READ_BYTES = 65_536
 const LONGEST_LINE = 500
 
-function endOf(path: string): string {
+function endOf(path: string, from: number): string {
   let file: number | undefined
   try {
     file = openSync(path, 'r')
     const { size } = fstatSync(file)
-    const buffer = Buffer.alloc(Math.min(size, READ_BYTES))
+    const buffer = Buffer.alloc(Math.min(Math.max(size - from, 0), READ_BYTES))
     const bytes = readSync(file, buffer, 0, buffer.length, size - buffer.length)
     return buffer.toString('utf8', 0, bytes)
   } catch {

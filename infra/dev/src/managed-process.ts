@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { cureFor, lastErrorIn } from './last-error.js'
 import { removePidFile, writePidFile } from './pid-file.js'
 import { assertPortFree } from './ports.js'
 import type { ProcessIdentity } from './process-identity.js'
@@ -214,7 +215,11 @@ export function tail(path: string, from = 0): string {
 function notStarted({ name, logFile }: ProcessSpec, what: string, from: number): ProcessNotStartedError {
   const lines = tail(logFile, from)
   const quoted = lines ? ` Its last lines:\n${lines.replaceAll(/^/gm, '    ')}` : ' It wrote nothing.'
-  return new ProcessNotStartedError(`${name} ${what}; see ${logFile}.${quoted}`, { name, logFile })
+  const cure = cureFor(lastErrorIn(logFile, from))
+  return new ProcessNotStartedError(`${name} ${what}; see ${logFile}.${quoted}${cure ? `\n${cure}` : ''}`, {
+    name,
+    logFile,
+  })
 }
 
 const stoppedMeanwhile = ({ name, logFile }: ProcessSpec) =>

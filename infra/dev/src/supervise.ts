@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { lastErrorIn } from './last-error.js'
+import { cureFor, lastErrorIn } from './last-error.js'
 import type { ManagedProcess } from './managed-process.js'
 
 export interface SuperviseOptions {
@@ -113,11 +113,6 @@ function whyGivenUp({ name, logFile }: ManagedProcess): string {
     `${name} is not started again: ${VAIN_STARTS} starts in a row ended before it was ready.`,
     error === undefined ? 'It wrote nothing.' : `Its last error: ${error}`,
     `Its log: ${logFile}`,
-    adviceOn(error),
+    cureFor(error) ?? 'Mend the cause, then stop everything with Ctrl-C and start it again.',
   ].join('\n  ')
 }
-
-const adviceOn = (error = '') =>
-  error.startsWith('ERR_MIGRATION_CHANGED')
-    ? 'The data is of other migrations than the code: `npm start -- --fresh` throws it away and starts anew.'
-    : 'Mend the cause, then stop everything with Ctrl-C and start it again.'

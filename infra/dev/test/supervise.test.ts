@@ -157,6 +157,16 @@ describe('a process that ends five times in a row before it was ready', () => {
   })
 })
 
+test('a start that fails of a changed migration tells to throw the data away', async () => {
+  const script = (code: string) => `console.error('${code}: migration 7 differs'); process.exit(1)`
+  const failure = (code: string) =>
+    sleeper(script(code), { isReady: async () => false })
+      .start()
+      .catch((error: Error) => error.message)
+  expect(await failure('ERR_MIGRATION_CHANGED')).toContain('`npm start -- --fresh`')
+  expect(await failure('ERR_PORT_TAKEN')).not.toContain('--fresh')
+})
+
 test('ends before it was ready are counted anew after it was ready once', async () => {
   let missing: string | undefined = 'it is not there yet'
   const one = sleeper(undefined, { whyNotReady: async () => missing })
