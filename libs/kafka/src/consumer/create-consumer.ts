@@ -1,6 +1,5 @@
 import type { RollcallError } from '@rollcall/errors'
 import type { Logger } from '@rollcall/observability'
-import type { Kafka } from 'kafkajs'
 import { KafkaClientClosedError, KafkaCoordinatorNotReadyError } from '../errors/kafka-errors.js'
 import type { KafkaMetrics } from '../metrics.js'
 import { atMost } from './at-most.js'
@@ -11,14 +10,11 @@ import { createLanes } from './lanes.js'
 import { createLatch } from './latch.js'
 import { createMembership, HEARTBEAT_MS, type Session } from './membership.js'
 import { nameGroupFailure } from './name-group-failure.js'
-import { openGroup } from './open-group.js'
+import { type GroupTools, openGroup } from './open-group.js'
 import { createPositions } from './positions.js'
 import { createSignal } from './signal.js'
 
-export interface ConsumerTools {
-  readonly kafka: Kafka
-  /** Limit of one response; which one it is chooses the decoder (see fast-wire.ts). */
-  readonly maxBytes: number
+export interface ConsumerTools extends GroupTools {
   readonly logger: Logger
   readonly metrics: KafkaMetrics
 }

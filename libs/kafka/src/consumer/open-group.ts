@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { Kafka } from 'kafkajs'
 import {
   type Cluster,
   type ConsumerGroup,
@@ -10,7 +11,12 @@ import {
   roundRobin,
 } from '../kafkajs/internals.js'
 import type { ConsumerOptions } from './consumer.js'
-import type { ConsumerTools } from './create-consumer.js'
+
+export interface GroupTools {
+  readonly kafka: Kafka
+  /** Limit of one response; which one it is chooses the decoder (see fast-wire.ts). */
+  readonly maxBytes: number
+}
 
 export interface GroupCallbacks {
   /** Called in the same turn in which a new assignment is taken, before anything can be fetched under it. */
@@ -22,7 +28,7 @@ export interface GroupCallbacks {
 /** A connection pool of the consumer's own and kafkajs's membership on it; nothing is connected yet. */
 export function openGroup(
   options: ConsumerOptions,
-  { kafka, maxBytes }: Pick<ConsumerTools, 'kafka' | 'maxBytes'>,
+  { kafka, maxBytes }: GroupTools,
   { joined, recoverFromFetch }: GroupCallbacks,
 ): { cluster: Cluster; group: ConsumerGroup } {
   const { topic, groupId, maxWaitMs = 150, maxBytesPerPartition = 1_048_576, sessionTimeoutMs = 6_000 } = options
