@@ -9,8 +9,8 @@ import {
   deliveredEvent,
   handlerFailure,
   headerText,
-  parkingFull,
   parkingsOf,
+  placeOf,
   unreadable,
 } from './delivered.js'
 import type { ParkingLimits } from './parking.js'
@@ -139,7 +139,13 @@ export async function applyWork<E extends ProjectedEvent, Tx>(
       if (full === undefined) throw error
       const before = { held, batch, items: items.slice(0, index), to: full.record.offset }
       const outcome = await applyWork(before, options)
-      return outcome.end === 'applied' ? parkingFull(batch, full, error.message) : outcome
+      if (outcome.end !== 'applied') return outcome
+      return {
+        end: 'stopped',
+        code: 'ERR_PROJECTION_PARKING_FULL',
+        problem: error.message,
+        place: placeOf(batch, full),
+      }
     }
     const index = error instanceof HandlerFailure ? error.index : items.length === 1 ? 0 : undefined
     const failed = index === undefined ? undefined : items[index]

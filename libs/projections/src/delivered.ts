@@ -1,13 +1,12 @@
 import { sequenceOf } from '@rollcall/events'
 import type { KafkaRecord, RecordBatch } from '@rollcall/kafka'
 import { serializeError } from '@rollcall/observability'
-import type { Outcome, Work } from './apply-records.js'
 import type { Clock } from './clock.js'
 import type { Decision } from './decide.js'
 import type { ProjectedEvent } from './define-projection.js'
 import type { Parking } from './parking.js'
+import type { PartitionFailure } from './partition-failure.js'
 import { type FailureCode, type FailurePlace, partitionFailure } from './projection-errors.js'
-import type { PartitionFailure } from './projection-store.js'
 
 /** One record on its way to the handler, with the event in it when it can be read. */
 export interface Delivered<E> {
@@ -53,17 +52,12 @@ export function handlerFailure<E extends ProjectedEvent>(
   return failureOf('ERR_PROJECTION_HANDLER_FAILED', `The handler failed: ${reasonOf(error)}`, place, clock)
 }
 
-export function parkingFull<E extends ProjectedEvent>(
-  batch: RecordBatch,
-  item: Delivered<E>,
-  problem: string,
-): Outcome {
-  return { end: 'stopped', code: 'ERR_PROJECTION_PARKING_FULL', problem, place: placeOf(batch, item) }
-}
-
 /** What the decision keeps aside, with the reason for each user it parks. */
 export function parkingsOf<E extends ProjectedEvent>(
-  { batch, items }: Pick<Work<E>, 'items'> & { readonly batch: Pick<RecordBatch, 'topic' | 'partition'> },
+  {
+    batch,
+    items,
+  }: { readonly batch: Pick<RecordBatch, 'topic' | 'partition'>; readonly items: readonly Delivered<E>[] },
   { verdicts }: Decision,
   clock: Clock,
 ): Parking[] {
@@ -103,7 +97,7 @@ export function gap<E extends ProjectedEvent>(
   return failureOf('ERR_PROJECTION_VERSION_GAP', problem, place, clock)
 }
 
-function placeOf<E extends ProjectedEvent>(
+export function placeOf<E extends ProjectedEvent>(
   { topic, partition }: Pick<RecordBatch, 'topic' | 'partition'>,
   { event, record, userId }: Delivered<E>,
 ): FailurePlace {

@@ -19,6 +19,7 @@ export {
 export type { LogSource } from './log-source.js'
 export { projectionMigrations } from './migrations.js'
 export type { DeadLetter, ParkedUser } from './parking.js'
+export type { PartitionFailure } from './partition-failure.js'
 export { pgStore } from './pg-store.js'
 export { type PrismaStoreOptions, prismaStore } from './prisma-store.js'
 export {
@@ -36,7 +37,6 @@ export type {
   Checkpoint,
   Claim,
   ParkedList,
-  PartitionFailure,
   ProjectionKey,
   ProjectionRow,
   ProjectionState,

@@ -1,6 +1,7 @@
 import type { Sql } from '@rollcall/database'
 import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from './parking.js'
-import type { OpenParked, OperatorAct, ParkedList, PartitionFailure } from './projection-store.js'
+import type { PartitionFailure } from './partition-failure.js'
+import type { OpenParked, OperatorAct, ParkedList } from './projection-store.js'
 import { versionTable } from './version-table.js'
 
 /** The statements over the tables of parked users and dead letters. */

@@ -1,4 +1,4 @@
-import type { PartitionFailure } from './projection-store.js'
+import type { PartitionFailure } from './partition-failure.js'
 
 /** How many parked users a projection may have, and how many records may wait behind one; beyond, the partition stops. */
 export interface ParkingLimits {

@@ -8,6 +8,7 @@ import type { Decision } from './decide.js'
 import type { ProjectedEvent, Projection } from './define-projection.js'
 import type { LogSource } from './log-source.js'
 import type { ParkingLimits } from './parking.js'
+import type { PartitionFailure } from './partition-failure.js'
 import {
   type FailureCode,
   type FailurePlace,
@@ -16,7 +17,7 @@ import {
   partitionFailure,
 } from './projection-errors.js'
 import type { ProjectionMetrics } from './projection-metrics.js'
-import type { Checkpoint, Claim, PartitionFailure, ProjectionRow, ProjectionStore } from './projection-store.js'
+import type { Checkpoint, Claim, ProjectionRow, ProjectionStore } from './projection-store.js'
 import { retryTransient } from './retry-transient.js'
 
 export interface RunnerOptions<E extends ProjectedEvent, Tx> {

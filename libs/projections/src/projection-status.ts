@@ -1,9 +1,9 @@
 import type { Clock } from './clock.js'
 import type { ProjectedTopic } from './define-projection.js'
 import type { LogSource } from './log-source.js'
+import type { PartitionFailure } from './partition-failure.js'
 import type {
   Checkpoint,
-  PartitionFailure,
   ProjectionRow,
   ProjectionState,
   ProjectionStore,

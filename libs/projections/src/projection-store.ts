@@ -1,5 +1,6 @@
 import type { Pool, Sql } from '@rollcall/database'
 import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from './parking.js'
+import type { PartitionFailure } from './partition-failure.js'
 
 /**
  * The port to the database that holds a read model, its checkpoints and its users' versions.
@@ -111,21 +112,6 @@ export interface Move {
   readonly to: number
   /** Timestamp of the last record on the way. */
   readonly recordAt: Date | undefined
-}
-
-/** Why a partition stands still, or a user is parked. Ids and counts only, never personal data. */
-export interface PartitionFailure {
-  readonly code: string
-  readonly message: string
-  readonly topic: string
-  readonly partition: number
-  readonly offset: number
-  readonly userId?: string
-  readonly eventId?: string
-  readonly eventType?: string
-  readonly knownVersion?: number
-  readonly seenVersion?: number
-  readonly at: string
 }
 
 export interface RebuildProgress {

@@ -6,8 +6,9 @@ import { type Decision, decide } from './decide.js'
 import type { ProjectedEvent, Projection } from './define-projection.js'
 import { type Delivered, deliveredEvent, gap, handlerFailure, unreadable } from './delivered.js'
 import type { DeadLetter, ParkedUser } from './parking.js'
+import type { PartitionFailure } from './partition-failure.js'
 import { UserNotParkedError } from './projection-errors.js'
-import type { OpenParked, ParkedList, PartitionFailure, ProjectionStore, StoreTransaction } from './projection-store.js'
+import type { OpenParked, ParkedList, ProjectionStore, StoreTransaction } from './projection-store.js'
 
 export interface RedriveOptions<E extends ProjectedEvent, Tx> {
   readonly projection: Projection<E, Tx>

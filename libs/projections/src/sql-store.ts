@@ -10,11 +10,11 @@ import {
   park,
   parkedUsers,
 } from './parking-sql.js'
+import type { PartitionFailure } from './partition-failure.js'
 import type {
   Checkpoint,
   Claim,
   Move,
-  PartitionFailure,
   ProjectionKey,
   ProjectionRow,
   ProjectionState,

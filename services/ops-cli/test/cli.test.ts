@@ -171,8 +171,9 @@ describe('the README', () => {
 
   test('lists every command', async () => {
     const text = await readme
-    const listed = [...text.matchAll(/^\| `([\w-]+)(?: ([\w-]+)(?:\\\|([\w-]+))?)?/gm)].flatMap(([, noun, one, other]) =>
-      [one, ...(other === undefined ? [] : [other])].map((verb) => [noun, verb].filter(Boolean).join(' ')),
+    const listed = [...text.matchAll(/^\| `([\w-]+)(?: ([\w-]+)(?:\\\|([\w-]+))?)?/gm)].flatMap(
+      ([, noun, one, other]) =>
+        [one, ...(other === undefined ? [] : [other])].map((verb) => [noun, verb].filter(Boolean).join(' ')),
     )
     expect(listed.filter((one) => !one.startsWith('ERR_')).sort()).toEqual(COMMANDS)
   })
