@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { repositoryRoot } from '../../src/stack/repository.js'
 
-const README = join(repositoryRoot, 'infra', 'e2e', 'README.md')
+const README = join(repositoryRoot, 'README.md')
 const BEGIN = '<!-- bad input: written by the test, UPDATE_README=1 rewrites it -->'
 const END = '<!-- end of bad input -->'
 
