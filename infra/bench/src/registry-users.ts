@@ -21,9 +21,6 @@ export function creationOf(seed: number, codec: Codec): UserWrite {
   return writeOf(decision, undefined, codec)
 }
 
-/** What a caller says of made-up user number `seed`. */
-export const profileOf = (seed: number) => madeUp(seed).profile
-
 function madeUp(seed: number) {
   const { userId, eventId, user } = userCreated({ seed, tenantId: LOCAL_PRINCIPAL.tenantId })
   const { userName, emails, name, phone, locale, timezone, attributes } = user

@@ -22,7 +22,7 @@ export const latency: Bench = {
       await pipeline.caughtUp()
       const once = async (seconds: number) => {
         seenAtMs.clear()
-        const load = { perSecond: PER_SECOND, seconds, writers: 16, pick: 'turns' } as const
+        const load = { perSecond: PER_SECOND, seconds, writers: 16, pick: 'turns', through: 'statement' } as const
         const written = await pipeline.writer.call('change', load)
         await pipeline.caughtUp()
         return figures(written, seenAtMs)

@@ -2,16 +2,18 @@ import { createPool, type Pool } from '@rollcall/database'
 import { createWakeUp } from '@rollcall/outbox'
 import {
   createUserCommands,
+  createUserTurns,
   DEFAULT_GRACE_PERIOD_MS,
   LOCAL_PRINCIPAL,
   type UserCommands,
+  writeUser,
 } from '@rollcall/user-registry'
 import { uuidv7 } from 'uuidv7'
 import { benchTools, readyCodec, sharedClockMs } from '../bench-tools.js'
 import { answer } from '../child.js'
-import { patchOf, profileOf } from '../registry-users.js'
+import { changeOf, creationOf, patchOf, type UserState } from '../registry-users.js'
 
-/** Writes users in a process of its own, through the registry's commands, and wakes the relay after each commit. */
+/** Writes users in a process of its own, as the registry does it, and wakes the relay after each commit. */
 export type WriterCommands = {
   open(options: WriterOptions): Promise<void>
   /** Creates users 1 to `count`; they are what `change` works on. */
@@ -33,6 +35,11 @@ export interface ChangeLoad {
   readonly writers: number
   /** Users take turns, or each change picks one at random. */
   readonly pick: 'turns' | 'random'
+  /**
+   * `statement`: decided on the state the last write left, encoded, and written by the registry's one statement.
+   * `commands`: all a request costs behind HTTP, reading and validating included. Not to be followed by `statement`.
+   */
+  readonly through: 'statement' | 'commands'
 }
 
 export interface ChangeLog {
@@ -47,8 +54,26 @@ export interface ChangeLog {
 let pool: Pool
 let wakeUp: ReturnType<typeof createWakeUp>
 let commands: UserCommands
-let users: string[] = []
+let codec: Awaited<ReturnType<typeof readyCodec>>
+let states: UserState[] = []
 let turn = 0
+
+const takeTurns = createUserTurns()
+
+const CHANGE = {
+  statement: (user: number) =>
+    takeTurns(String(user), async () => {
+      const write = changeOf(states[user] as UserState, ++turn, codec)
+      if (!(await writeUser(pool, write))) throw new Error('a write found another version than it was decided on')
+      states[user] = write.decision.next
+      wakeUp.poke()
+      return { userId: write.decision.next.user.id, version: write.decision.next.user.version }
+    }),
+  commands: (user: number) => {
+    const command = { type: 'UpdateUser', patch: patchOf(++turn) } as const
+    return commands.change((states[user] as UserState).user.id, command, REQUEST)
+  },
+}
 
 const REQUEST = { principal: LOCAL_PRINCIPAL, correlationId: 'bench' }
 
@@ -57,9 +82,10 @@ answer({
     const { logger } = benchTools()
     pool = createPool({ url: databaseUrl, max: connections, applicationName: 'bench writer' }, { logger })
     wakeUp = createWakeUp({ url: databaseUrl, logger })
+    codec = await readyCodec(schemaRegistry)
     commands = createUserCommands({
       sql: pool,
-      codec: await readyCodec(schemaRegistry),
+      codec,
       committed: () => wakeUp.poke(),
       now: () => new Date(),
       newId: uuidv7,
@@ -68,17 +94,20 @@ answer({
   },
 
   async create(count) {
-    users = []
+    states = []
     let next = 0
     await atOnce(16, async () => {
       while (next < count) {
         const index = next++
-        users[index] = (await commands.create(profileOf(index + 1), REQUEST)).userId
+        const write = creationOf(index + 1, codec)
+        await writeUser(pool, write)
+        states[index] = write.decision.next
+        wakeUp.poke()
       }
     })
   },
 
-  async change({ perSecond, seconds, writers, pick }) {
+  async change({ perSecond, seconds, writers, pick, through }) {
     const count = Math.round(perSecond * seconds)
     const userIds: string[] = []
     const versions: number[] = []
@@ -90,9 +119,8 @@ answer({
       while (next < count && performance.now() < startedAt + seconds * 1_000) {
         const index = next++
         await dueAt(startedAt + (index * 1_000) / perSecond)
-        const user = pick === 'turns' ? index % users.length : Math.floor(Math.random() * users.length)
-        const userId = users[user] as string
-        const { version } = await commands.change(userId, { type: 'UpdateUser', patch: patchOf(++turn) }, REQUEST)
+        const user = pick === 'turns' ? index % states.length : Math.floor(Math.random() * states.length)
+        const { userId, version } = await CHANGE[through](user)
         committedAtMs.push(sharedClockMs())
         userIds.push(userId)
         versions.push(version)
