@@ -1,7 +1,7 @@
 import type { HandlerContext, ProjectedEvent, Projection } from './define-projection.js'
 import { latestStates } from './latest-states.js'
 import type { StoreTransaction } from './projection-store.js'
-import { type TableWriter, tableWriter } from './table-writer.js'
+import { RowFailure, type TableWriter, tableWriter } from './table-writer.js'
 
 /** A projection's effects behind one face, whatever its form. */
 export interface Effects<E extends ProjectedEvent, Tx> {
@@ -28,7 +28,15 @@ export function effectsOf<E extends ProjectedEvent, Tx>(projection: Projection<E
     const writer = tableWriter(projection)
     return {
       table: writer,
-      apply: (events, { sql }) => writer.write(sql, latestStates(events)),
+      async apply(events, { sql }) {
+        try {
+          await writer.write(sql, latestStates(events))
+        } catch (error) {
+          // What the database refuses names no row: then the event is found by halving.
+          if (error instanceof RowFailure) throw new HandlerFailure(events.indexOf(error.event as E), error.cause)
+          throw error
+        }
+      },
       // Not TRUNCATE: readers would wait for the rebuild's transaction instead of seeing the old rows.
       reset: async ({ sql }) => void (await sql.query(`DELETE FROM ${table.name}`)),
     }

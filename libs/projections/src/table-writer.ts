@@ -2,9 +2,19 @@ import type { Sql } from '@rollcall/database'
 import type { LatestState, ProjectedEvent, TableProjection, TableRow } from './define-projection.js'
 import { ProjectionInvalidError } from './projection-errors.js'
 
+/** `row()` threw on the event. */
+export class RowFailure extends Error {
+  constructor(
+    readonly event: ProjectedEvent,
+    override readonly cause: unknown,
+  ) {
+    super('row() failed')
+  }
+}
+
 /** Writes the rows of a `table` projection: one statement for all that stay, one for all that leave. */
 export interface TableWriter<E extends ProjectedEvent> {
-  /** Writes the last state of each user into the table, or into one of the same shape. */
+  /** Writes the last state of each user into the table, or into one of the same shape. @throws RowFailure */
   write(sql: Sql, latest: readonly LatestState<E>[], into?: string): Promise<void>
   /** The user's row with the key filled in, checked; null when it has none. */
   rowOf(userId: string, user: E['user'], event: E): TableRow | null
@@ -34,6 +44,14 @@ export function tableWriter<E extends ProjectedEvent>({ name, table }: TableProj
     return row
   }
 
+  const rowOrFailure = (userId: string, user: E['user'], event: E) => {
+    try {
+      return rowOf(userId, user, event)
+    } catch (error) {
+      throw new RowFailure(event, error)
+    }
+  }
+
   const upsert = (into: string) => {
     let text = statements.get(into)
     if (text === undefined && columns !== undefined) {
@@ -50,7 +68,7 @@ export function tableWriter<E extends ProjectedEvent>({ name, table }: TableProj
       const leaving: string[] = []
       const rows: string[] = []
       for (const { userId, user, event } of latest) {
-        const row = rowOf(userId, user, event)
+        const row = rowOrFailure(userId, user, event)
         if (row === null) leaving.push(userId)
         else rows.push(rowJson(row))
       }

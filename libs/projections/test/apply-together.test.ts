@@ -138,3 +138,36 @@ test('a commit whose answer was lost is not repeated', async () => {
     new Map(lives.map((events) => [events[0]?.userId, events.length])),
   )
 })
+
+test('a row() that throws is named by its event: no halving, one more transaction', async () => {
+  const { log, lives, database } = world()
+  const poison = lives[3]?.at(-1)
+  const good = byTable()
+  let tries = 0
+  const counting: typeof database = {
+    ...database,
+    transaction(work) {
+      tries++
+      return database.transaction(work)
+    },
+  }
+  const projection = defineProjection({
+    ...good,
+    table: {
+      ...good.table,
+      row(user: Parameters<typeof good.table.row>[0], event: Parameters<typeof good.table.row>[1]) {
+        if (event.eventId === poison?.eventId) throw new Error('poison')
+        return good.table.row(user, event)
+      },
+    },
+  })
+  const { projections } = run(fixed, log, [projection], { database: counting })
+  await projections.start()
+  await log.consumers[0]?.assign([3])
+  const before = tries
+  await log.consumers[0]?.deliver(3, 0)
+  expect(tries - before).toBe(2)
+  expect((await projections.deadLetters('by-table').list(9)).users).toMatchObject([
+    { userId: poison?.userId, letters: 1 },
+  ])
+})
