@@ -1,21 +1,12 @@
 import type { PoolClient } from '@rollcall/database'
 import { directoryMigrations, people } from '@rollcall/directory'
-import { cloudEventHeaders, type UserLifecycleEvent, userLifecycle } from '@rollcall/events'
+import { type UserLifecycleEvent, userLifecycle } from '@rollcall/events'
 import { userCreated, userUpdated } from '@rollcall/events/testing'
-import { encodeRecordBody, type KafkaClient, partitionOf } from '@rollcall/kafka'
-import { defineProjection, type HandlerContext, type Projection, pgStore, runProjections } from '@rollcall/projections'
+import { defineProjection, type HandlerContext, pgStore, runProjections } from '@rollcall/projections'
 import type { Bench } from '../bench.js'
-import {
-  type BenchDatabase,
-  benchKafka,
-  benchTools,
-  makeTopic,
-  openBenchDatabase,
-  PARTITIONS,
-  readyCodec,
-  until,
-} from '../bench-tools.js'
+import { benchKafka, benchTools, makeTopic, openBenchDatabase, readyCodec } from '../bench-tools.js'
 import { interleave, median, pairedRatio } from '../measure.js'
+import { type AnyProjection, apply, ground, sendEvents, tableForm } from '../projection-ground.js'
 
 const USERS = 200_000
 const EVENTS = 40_000
@@ -32,17 +23,7 @@ export const project: Bench = {
     const codec = await readyCodec(stack.schemaRegistry)
     const users = Math.round(USERS * scale)
     const producer = kafka.producer()
-    const send = async (events: readonly UserLifecycleEvent[]) => {
-      const timestampMs = Date.now()
-      for (let from = 0; from < events.length; from += 5_000) {
-        const records = events.slice(from, from + 5_000).map((event) => {
-          const headers = cloudEventHeaders(event, { source: '/bench' })
-          const body = encodeRecordBody({ key: event.userId, value: codec.encode(event), headers })
-          return { partition: partitionOf(Buffer.from(event.userId), PARTITIONS), body, timestampMs }
-        })
-        await producer.send(userLifecycle.name, records)
-      }
-    }
+    const send = (events: readonly UserLifecycleEvent[]) => sendEvents(producer, codec, events)
     const runner = (projection: AnyProjection) =>
       runProjections([projection], { kafka, database: pgStore(pool), codec, ...benchTools(), groupId: 'bench' })
 
@@ -98,69 +79,6 @@ export const project: Bench = {
       await pool.end()
     }
   },
-}
-
-type AnyProjection = Projection<UserLifecycleEvent, PoolClient>
-type Runner = (projection: AnyProjection) => ReturnType<typeof runProjections>
-
-/** Fills the table and the known versions with what is in the topic, by the library's own rebuild. */
-async function ground({ pool }: BenchDatabase, name: string, table: string, runner: Runner): Promise<void> {
-  const projection = tableForm(name, table, () => {})
-  await pgStore(pool).register(projection, userLifecycle.name)
-  const projections = runner(projection)
-  await projections.rebuild(name)
-  await until(`${name} is rebuilt`, async () => {
-    const { rows } = await pool.query(
-      "SELECT rebuild ->> 'phase' AS phase FROM projections.projection WHERE name = $1",
-      [name],
-    )
-    if (rows[0]?.phase === 'failed') throw new Error(`the rebuild of ${name} failed`)
-    return rows[0]?.phase === 'done'
-  })
-  await projections.close()
-  await pool.query(`VACUUM ANALYZE ${table}`)
-}
-
-/** Events per second from the first handler call to the last commit: joining the group is not what is measured. */
-async function apply(
-  kafka: KafkaClient,
-  { pool }: BenchDatabase,
-  name: string,
-  start: (first: () => void) => ReturnType<typeof runProjections>,
-): Promise<number> {
-  const position = async () => {
-    const { rows } = await pool.query('SELECT sum(position) AS at FROM projections.checkpoint WHERE projection = $1', [
-      name,
-    ])
-    return Number(rows[0]?.at)
-  }
-  const end = (await kafka.offsets(userLifecycle.name)).reduce((sum, { high }) => sum + high, 0)
-  const before = await position()
-  let startedAt = 0
-  const projections = start(() => {
-    startedAt ||= performance.now()
-  })
-  await projections.start()
-  await until(`${name} at ${end}`, async () => (await position()) >= end, { everyMs: 20 })
-  const tookS = (performance.now() - startedAt) / 1_000
-  await projections.close()
-  return (end - before) / tookS
-}
-
-function tableForm(name: string, table: string, handled: () => void): AnyProjection {
-  return defineProjection<UserLifecycleEvent>({
-    name,
-    version: 1,
-    topic: userLifecycle,
-    table: {
-      name: table,
-      key: people.table.key,
-      row(user, event) {
-        handled()
-        return people.table.row(user, event as never)
-      },
-    },
-  })
 }
 
 function perEvent(name: string, table: string, handled: () => void): AnyProjection {

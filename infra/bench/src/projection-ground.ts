@@ -1,0 +1,86 @@
+import type { PoolClient } from '@rollcall/database'
+import { people } from '@rollcall/directory'
+import { cloudEventHeaders, type EventCodec, type UserLifecycleEvent, userLifecycle } from '@rollcall/events'
+import { encodeRecordBody, type KafkaClient, partitionOf } from '@rollcall/kafka'
+import { defineProjection, type Projection, pgStore, type runProjections } from '@rollcall/projections'
+import { type BenchDatabase, PARTITIONS, until } from './bench-tools.js'
+
+export type AnyProjection = Projection<UserLifecycleEvent, PoolClient>
+export type Runner = (projection: AnyProjection) => ReturnType<typeof runProjections>
+
+/** Puts events straight on the topic, keyed and spread as the relay does it. */
+export async function sendEvents(
+  producer: ReturnType<KafkaClient['producer']>,
+  codec: Pick<EventCodec<UserLifecycleEvent>, 'encode'>,
+  events: readonly UserLifecycleEvent[],
+): Promise<void> {
+  const timestampMs = Date.now()
+  for (let from = 0; from < events.length; from += 5_000) {
+    const records = events.slice(from, from + 5_000).map((event) => {
+      const headers = cloudEventHeaders(event, { source: '/bench' })
+      const body = encodeRecordBody({ key: event.userId, value: codec.encode(event), headers })
+      return { partition: partitionOf(Buffer.from(event.userId), PARTITIONS), body, timestampMs }
+    })
+    await producer.send(userLifecycle.name, records)
+  }
+}
+
+/** Fills the table and the known versions with what is in the topic, by the library's own rebuild. */
+export async function ground({ pool }: BenchDatabase, name: string, table: string, runner: Runner): Promise<void> {
+  const projection = tableForm(name, table, () => {})
+  await pgStore(pool).register(projection, userLifecycle.name)
+  const projections = runner(projection)
+  await projections.rebuild(name)
+  await until(`${name} is rebuilt`, async () => {
+    const { rows } = await pool.query(
+      "SELECT rebuild ->> 'phase' AS phase FROM projections.projection WHERE name = $1",
+      [name],
+    )
+    if (rows[0]?.phase === 'failed') throw new Error(`the rebuild of ${name} failed`)
+    return rows[0]?.phase === 'done'
+  })
+  await projections.close()
+  await pool.query(`VACUUM ANALYZE ${table}`)
+}
+
+/** Events per second from the first handler call to the last commit: joining the group is not what is measured. */
+export async function apply(
+  kafka: KafkaClient,
+  { pool }: BenchDatabase,
+  name: string,
+  start: (first: () => void) => ReturnType<typeof runProjections>,
+): Promise<number> {
+  const position = async () => {
+    const { rows } = await pool.query('SELECT sum(position) AS at FROM projections.checkpoint WHERE projection = $1', [
+      name,
+    ])
+    return Number(rows[0]?.at)
+  }
+  const end = (await kafka.offsets(userLifecycle.name)).reduce((sum, { high }) => sum + high, 0)
+  const before = await position()
+  let startedAt = 0
+  const projections = start(() => {
+    startedAt ||= performance.now()
+  })
+  await projections.start()
+  await until(`${name} at ${end}`, async () => (await position()) >= end, { everyMs: 20 })
+  const tookS = (performance.now() - startedAt) / 1_000
+  await projections.close()
+  return (end - before) / tookS
+}
+
+export function tableForm(name: string, table: string, handled: () => void): AnyProjection {
+  return defineProjection<UserLifecycleEvent>({
+    name,
+    version: 1,
+    topic: userLifecycle,
+    table: {
+      name: table,
+      key: people.table.key,
+      row(user, event) {
+        handled()
+        return people.table.row(user, event as never)
+      },
+    },
+  })
+}
