@@ -23,6 +23,7 @@ export const PROBLEMS = {
   },
   ERR_USER_GRACE_ENDED: { status: 409, meaning: 'a restore came after the grace period' },
   ERR_IDEMPOTENCY_IN_PROGRESS: { status: 409, meaning: 'a request with the same key is still running' },
+  ERR_USER_EVENTS_GONE: { status: 410, meaning: 'the outbox archive does not have all of these versions' },
   ERR_PRECONDITION_FAILED: { status: 412, meaning: 'the user is not at the version named by If-Match' },
   ERR_BODY_TOO_LARGE: { status: 413, meaning: 'the body has more than 1 MiB; an import has no such bound' },
   ERR_MEDIA_TYPE_UNSUPPORTED: { status: 415, meaning: 'the address does not read this Content-Type' },

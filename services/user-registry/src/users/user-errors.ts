@@ -12,6 +12,17 @@ export class UserNotFoundError extends RollcallError {
   }
 }
 
+/** The outbox archive does not have an event that was asked for. */
+export class UserEventsGoneError extends RollcallError {
+  constructor(userId: string, version: number) {
+    super({
+      code: 'ERR_USER_EVENTS_GONE',
+      message: `The outbox archive has no version ${version} of user ${userId}: retention dropped it, or there is none yet. Read the user for its state.`,
+      facts: { userId, version },
+    })
+  }
+}
+
 /** The document is not a user; `problems` says what, and where, never the refused values. REST says it as ERR_REQUEST_INVALID. */
 export class UserInvalidError extends RollcallError {
   readonly problems: readonly FieldProblem[]

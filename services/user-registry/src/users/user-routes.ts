@@ -13,9 +13,12 @@ import { toPublicUser } from './public-user.js'
 import type { ChangeCommand } from './user.js'
 import type { UserCommands, WriteAnswer, WriteRequest } from './user-commands.js'
 import { UserInvalidError } from './user-errors.js'
+import { userEvents } from './user-events.js'
 import { userHistory } from './user-history.js'
 import {
   changeHeaders,
+  eventsQuery,
+  eventsSchema,
   historyPageSchema,
   historyQuery,
   listQuery,
@@ -160,6 +163,25 @@ export function addUserRoutes(app: App, { sql, codec, commands, principalOf }: U
       const { id } = request.params
       await findUser(sql, principalOf(request).tenantId, id)
       sendText(reply, 200, JSON.stringify(await userHistory(sql, codec, id, request.query)))
+    },
+  )
+
+  app.get(
+    '/v1/users/:id/events',
+    {
+      schema: {
+        tags,
+        summary: 'Events of a user, byte for byte',
+        description: 'For read models that miss versions: all of `from` to `to`, or 410 when the archive lacks one.',
+        params: userIdParams,
+        querystring: eventsQuery,
+        response: { 200: eventsSchema, ...problemAnswers(400, 404, 410, 503) },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      await findUser(sql, principalOf(request).tenantId, id)
+      sendText(reply, 200, JSON.stringify(await userEvents(sql, codec, id, request.query)))
     },
   )
 

@@ -155,6 +155,32 @@ export const historyPageSchema = z.object({
   nextCursor: z.string().nullable(),
 })
 
+const version = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER)
+
+const MOST_EVENTS = 500
+
+export const eventsQuery = z
+  .strictObject({
+    from: version.meta({ description: 'The first version.', example: 3 }),
+    to: version.meta({ description: `The last version; at most ${MOST_EVENTS} with the first.`, example: 4 }),
+  })
+  .refine(({ from, to }) => to >= from && to - from < MOST_EVENTS, {
+    path: ['to'],
+    error: `must be from + 0 to from + ${MOST_EVENTS - 1}`,
+  })
+
+export const eventsSchema = z.object({
+  items: z.array(
+    z.object({
+      version: z.int(),
+      eventId: z.uuid(),
+      type: z.string().meta({ example: 'UserUpdated' }),
+      occurredAt: time('When it happened.'),
+      value: z.base64().meta({ description: 'The value of the record in `users.lifecycle.v1`, in base64.' }),
+    }),
+  ),
+})
+
 /** Problem answers of the given statuses, for the OpenAPI document. */
 export function problemAnswers(...statuses: number[]): Record<number, typeof problemSchema> {
   return Object.fromEntries(statuses.map((status) => [status, problemSchema]))
