@@ -16,6 +16,8 @@ export {
   type TableProjection,
   type TableRow,
 } from './define-projection.js'
+export { type HealFromRegistryOptions, healFromRegistry } from './heal-from-registry.js'
+export type { Heal, HealRequest } from './heal-gaps.js'
 export type { LogSource } from './log-source.js'
 export { projectionMigrations } from './migrations.js'
 export type { DeadLetter, ParkedUser } from './parking.js'
@@ -23,6 +25,8 @@ export type { PartitionFailure } from './partition-failure.js'
 export { pgStore } from './pg-store.js'
 export { type PrismaStoreOptions, prismaStore } from './prisma-store.js'
 export {
+  EventsGoneError,
+  EventsUnavailableError,
   ProjectionBehindError,
   ProjectionInvalidError,
   ProjectionStuckError,

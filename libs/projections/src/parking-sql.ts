@@ -135,6 +135,15 @@ export async function findParked(sql: Sql, name: string, userId: string): Promis
   return rows[0] && toParkedUser(rows[0])
 }
 
+export async function gaps(sql: Sql, name: string, limit: number): Promise<ReadonlyMap<string, PartitionFailure>> {
+  const { rows } = await sql.query<{ key: string; failure: PartitionFailure }>(
+    `SELECT key::text, failures -> -1 AS failure FROM projections.parked_user
+     WHERE projection = $1 AND failures -> -1 ->> 'code' = $2::text ORDER BY parked_at, key LIMIT $3::int`,
+    [name, 'ERR_PROJECTION_VERSION_GAP', limit],
+  )
+  return new Map(rows.map(({ key, failure }) => [key, failure]))
+}
+
 export async function openParked(
   sql: Sql,
   name: string,
@@ -147,8 +156,8 @@ export async function openParked(
      WHERE u.projection = $1 AND u.key = $2::uuid AND c.projection = $1 AND c.partition = u.partition`,
     [name, userId],
   )
-  const { rows } = await sql.query<{ partition: number }>(
-    'SELECT partition FROM projections.parked_user WHERE projection = $1 AND key = $2::uuid FOR UPDATE',
+  const { rows } = await sql.query<{ partition: number; failures: PartitionFailure[] }>(
+    'SELECT partition, failures FROM projections.parked_user WHERE projection = $1 AND key = $2::uuid FOR UPDATE',
     [name, userId],
   )
   const parked = rows[0]
@@ -172,6 +181,7 @@ export async function openParked(
   )
   return {
     partition: Number(parked.partition),
+    failures: parked.failures,
     knownVersion: Number(known.rows[0]?.version ?? 0),
     letters: letters.rows.map(
       (row): DeadLetter => ({

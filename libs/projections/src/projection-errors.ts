@@ -92,9 +92,34 @@ export class UserNotParkedError extends RollcallError {
   }
 }
 
+/** `ERR_PROJECTION_EVENTS_GONE`: the events missing in a gap are kept nowhere any more; trying again will not help. */
+export class EventsGoneError extends RollcallError {
+  constructor(userId: string, fromVersion: number, toVersion: number, reason: string) {
+    super({
+      code: 'ERR_PROJECTION_EVENTS_GONE',
+      message: `Versions ${fromVersion} to ${toVersion} of user ${userId} cannot be fetched: ${reason}. Rebuild the projection, or discard what waits.`,
+      facts: { userId, fromVersion, toVersion, reason },
+    })
+  }
+}
+
+/** `ERR_PROJECTION_EVENTS_UNAVAILABLE`: the events missing in a gap could not be fetched now; trying again may help. */
+export class EventsUnavailableError extends RollcallError {
+  constructor(userId: string, fromVersion: number, toVersion: number, problem: string, cause?: unknown) {
+    super({
+      code: 'ERR_PROJECTION_EVENTS_UNAVAILABLE',
+      message: `Versions ${fromVersion} to ${toVersion} of user ${userId} were not fetched: ${problem}.`,
+      retryable: true,
+      facts: { userId, fromVersion, toVersion },
+      cause,
+    })
+  }
+}
+
 /** The codes a user can be parked with, and a partition can stop with; they stand in the database, in the log and in `status`. */
 export type FailureCode =
   | 'ERR_PROJECTION_VERSION_GAP'
+  | 'ERR_PROJECTION_EVENTS_GONE'
   | 'ERR_PROJECTION_HANDLER_FAILED'
   | 'ERR_PROJECTION_EVENT_UNREADABLE'
   | 'ERR_PROJECTION_POSITION_LOST'

@@ -27,6 +27,11 @@ export function projectionMetrics(metrics: Metrics) {
       help: 'Records kept aside, because they or an earlier event of their user could not be applied.',
       labelNames: projection,
     }),
+    gapsHealed: metrics.counter({
+      name: 'rollcall_projection_gaps_healed_total',
+      help: 'Version gaps closed with events fetched from where they are kept.',
+      labelNames: projection,
+    }),
     parkedUsers: metrics.gauge({
       name: 'rollcall_projection_parked_users',
       help: 'Users whose events wait, over all partitions.',

@@ -39,6 +39,8 @@ export interface RunnerOptions<E extends ProjectedEvent, Tx> {
   readonly stuckAfterMs: number
   /** Told which versions each commit brought. */
   readonly applied: (versions: ReadonlyMap<string, number>) => void
+  /** Told when a commit parked users. */
+  readonly parked: () => void
   /** Told what the control loop read, several times a second. */
   readonly seen: (row: ProjectionRow) => void
 }
@@ -222,10 +224,11 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
   const works = (partition: HeldPartition) =>
     partition.state === 'running' && !paused && outdatedBy === undefined && !closing.signal.aborted
 
-  function onCommit(partition: HeldPartition, { versions }: Decision): void {
+  function onCommit(partition: HeldPartition, { versions, parks }: Decision): void {
     partition.progressAt = clock.now()
     showLag(partition)
     options.applied(versions)
+    if (parks.size > 0) options.parked()
   }
 
   async function onEnd(partition: HeldPartition, outcome: Outcome): Promise<void> {

@@ -25,6 +25,8 @@ export interface ProjectionStore<Tx> {
   listParked(name: string, limit: number): Promise<ParkedList>
   /** One parked user; undefined when it is not parked. */
   findParked(name: string, userId: string): Promise<ParkedUser | undefined>
+  /** The users whose last failure is a version gap, with that failure, the longest parked first. */
+  gaps(name: string, limit: number): Promise<ReadonlyMap<string, PartitionFailure>>
   /** Pauses or resumes; resuming clears the failures of all partitions, so that their owners try again. */
   setState(name: string, state: 'running' | 'paused'): Promise<void>
   /** Shows the progress of a rebuild; `done` and `failed` also end the state `rebuilding`. */
@@ -93,6 +95,8 @@ export interface Claim {
 
 export interface OpenParked {
   readonly partition: number
+  /** As in ParkedUser. */
+  readonly failures: readonly PartitionFailure[]
   readonly knownVersion: number
   readonly letters: readonly DeadLetter[]
 }

@@ -7,7 +7,7 @@ import type { ProjectedEvent, Projection } from './define-projection.js'
 import { type Delivered, deliveredEvent, gap, handlerFailure, unreadable } from './delivered.js'
 import type { DeadLetter, ParkedUser } from './parking.js'
 import type { PartitionFailure } from './partition-failure.js'
-import { UserNotParkedError } from './projection-errors.js'
+import { partitionFailure, UserNotParkedError } from './projection-errors.js'
 import type { OpenParked, ParkedList, ProjectionStore, StoreTransaction } from './projection-store.js'
 
 export interface RedriveOptions<E extends ProjectedEvent, Tx> {
@@ -55,6 +55,24 @@ export interface DeadLetters {
   discard(userId: string, request: DiscardRequest): Promise<{ readonly discarded: number; readonly left: number }>
 }
 
+/** What the healer of gaps does to parked users, beside the operator. */
+export interface Redrive<E extends ProjectedEvent> extends DeadLetters {
+  /**
+   * A retry with the missing events put before what waits. Undefined, and nothing done, when the gap is no longer why the
+   * user is parked.
+   *
+   * @throws UserNotParkedError
+   */
+  heal(userId: string, gap: PartitionFailure, missing: readonly E[]): Promise<Healing | undefined>
+  /** Adds to a gap's user that its events are gone; undefined like `heal`. @throws UserNotParkedError */
+  giveUp(userId: string, gap: PartitionFailure, problem: string): Promise<PartitionFailure | undefined>
+}
+
+export interface Healing extends RedriveResult {
+  /** The user's version now. */
+  readonly version: number
+}
+
 /** Records of a user replayed in one transaction. */
 const PAGE = 500
 
@@ -62,7 +80,7 @@ const PAGE = 500
  * Replays parked users through the projection's own handler, with the version check of the runner. The user's partition is
  * held meanwhile; its owner looks up who is parked before it goes on.
  */
-export function deadLetters<E extends ProjectedEvent, Tx>(options: RedriveOptions<E, Tx>): DeadLetters {
+export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E, Tx>): Redrive<E> {
   const { projection, effects, store, decode, logger, clock } = options
   const { name, topic } = projection
 
@@ -74,14 +92,20 @@ export function deadLetters<E extends ProjectedEvent, Tx>(options: RedriveOption
 
   const placeOf = ({ partition }: { readonly partition: number }) => ({ topic: topic.name, partition })
 
-  /** One step of a retry: what can be applied is, in this transaction. */
-  async function step(transaction: StoreTransaction<Tx>, userId: string, condemned: Condemned | undefined) {
-    const { letters, knownVersion } = await open(transaction, userId)
-    const items = await Promise.all(letters.map((letter) => delivered(letter)))
-    const place = placeOf(letters[0] ?? { partition: 0 })
+  /** One step of a retry: what can be applied is, in this transaction; the events `missing` from the letters before them. */
+  async function step(
+    transaction: StoreTransaction<Tx>,
+    userId: string,
+    { letters, knownVersion, partition }: OpenParked,
+    condemned: Condemned | undefined,
+    missing: readonly E[] = [],
+  ) {
+    const found = missing.map((event, index) => fetched(event, index - missing.length))
+    const items = [...found, ...(await Promise.all(letters.map((letter) => delivered(letter))))]
+    const place = placeOf({ partition })
     const judged = items.map((item) =>
       item.record.offset === condemned?.offset
-        ? { ...item, failure: handlerFailure(place, item, condemned.cause, clock) }
+        ? { ...item, failure: handlerFailure(place, inTopic(item, letters), condemned.cause, clock) }
         : item,
     )
     const decision = decide(judged, new Map([[userId, knownVersion]]))
@@ -96,7 +120,7 @@ export function deadLetters<E extends ProjectedEvent, Tx>(options: RedriveOption
       applied++
     }
     if (applied > 0) await transaction.recordVersions(name, decision.versions)
-    return { judged, decision, place, applied }
+    return { judged, decision, place, applied, version: decision.versions.get(userId) ?? knownVersion }
   }
 
   /** Keeps what a step decided: drops what is done, notes why it ended. */
@@ -113,6 +137,16 @@ export function deadLetters<E extends ProjectedEvent, Tx>(options: RedriveOption
     if (item.failure !== undefined) return item.failure
     return gap(place, item, verdict?.act === 'park' ? verdict.knownVersion : 0, clock)
   }
+
+  // Below every letter's: in order before them, told apart, and dropping "up to" one drops none.
+  const fetched = (event: E, offset: number): Delivered<E> =>
+    deliveredEvent({ offset, timestampMs: 0, key: null, value: null, headers: {} }, event)
+
+  /** A failure names a place in the topic: for an event that came from elsewhere, the first letter it stands before. */
+  const inTopic = (item: Delivered<E>, [first]: readonly DeadLetter[]): Delivered<E> => ({
+    ...item,
+    record: { ...item.record, offset: Math.max(item.record.offset, first?.offset ?? 0) },
+  })
 
   async function delivered(letter: DeadLetter): Promise<Delivered<E>> {
     const { offset, recordAt, value, userId = '', version, eventId } = letter
@@ -138,6 +172,32 @@ export function deadLetters<E extends ProjectedEvent, Tx>(options: RedriveOption
     }
   }
 
+  /** Steps and keeps until nothing is left or something fails; `missing` goes before the first letters. */
+  async function replay(userId: string, { act, actor, gap, missing = [] }: Replay<E>): Promise<Healing | undefined> {
+    let applied = 0
+    for (let before = missing; ; before = []) {
+      const result = await withoutFailed((condemned) =>
+        store.transaction(async (transaction) => {
+          const opened = await open(transaction, userId)
+          if (gap !== undefined && !isLast(gap, opened)) return undefined
+          const stepped = await step(transaction, userId, opened, condemned, before)
+          const kept = await keep(transaction, userId, stepped)
+          const facts = {
+            applied: stepped.applied,
+            left: kept.left,
+            failure: kept.failure?.code ?? null,
+            ...(before.length === 0 ? {} : { fromVersion: before[0]?.version, toVersion: before.at(-1)?.version }),
+          }
+          await transaction.noteAct({ projection: name, act, actor, userId, facts })
+          return { ...kept, applied: stepped.applied, version: stepped.version }
+        }),
+      )
+      if (result === undefined) return undefined
+      applied += result.applied
+      if (result.left === 0 || result.failure !== null) return { ...result, applied }
+    }
+  }
+
   return {
     list: (limit) => store.listParked(name, limit),
     async show(userId) {
@@ -150,7 +210,7 @@ export function deadLetters<E extends ProjectedEvent, Tx>(options: RedriveOption
       await withoutFailed((condemned) =>
         store
           .transaction(async (transaction) => {
-            const stepped = await step(transaction, userId, condemned)
+            const stepped = await step(transaction, userId, await open(transaction, userId), condemned)
             const kept = await keep(transaction, userId, stepped)
             seen.result = { applied: stepped.applied, ...kept, rows: await changedRows(transaction, store) }
             throw ROLL_BACK
@@ -162,24 +222,19 @@ export function deadLetters<E extends ProjectedEvent, Tx>(options: RedriveOption
       return seen.result as WhatIf
     },
     async retry(userId, actor) {
-      let applied = 0
-      for (;;) {
-        const result = await withoutFailed((condemned) =>
-          store.transaction(async (transaction) => {
-            const stepped = await step(transaction, userId, condemned)
-            const kept = await keep(transaction, userId, stepped)
-            const facts = { applied: stepped.applied, left: kept.left, failure: kept.failure?.code ?? null }
-            await transaction.noteAct({ projection: name, act: 'dead-letters.retry', actor, userId, facts })
-            return { applied: stepped.applied, ...kept }
-          }),
-        )
-        applied += result.applied
-        if (result.left === 0 || result.failure !== null) {
-          logger.info({ projection: name, userId, applied, left: result.left }, 'parked user retried')
-          return { ...result, applied }
-        }
-      }
+      const { applied, left, failure } = (await replay(userId, { act: 'dead-letters.retry', actor })) as Healing
+      logger.info({ projection: name, userId, applied, left }, 'parked user retried')
+      return { applied, left, failure }
     },
+    heal: (userId, gap, missing) => replay(userId, { act: 'gap.heal', actor: 'rollcall', gap, missing }),
+    giveUp: (userId, gap, problem) =>
+      store.transaction(async (transaction) => {
+        if (!isLast(gap, await open(transaction, userId))) return undefined
+        const { code: _, message: __, at: ___, ...place } = gap
+        const failure = partitionFailure('ERR_PROJECTION_EVENTS_GONE', problem, place, new Date(clock.now()))
+        await transaction.addFailure(name, userId, failure)
+        return failure
+      }),
     async discard(userId, { reason, actor, all = false, dryRun = false }) {
       const seen: { result?: { discarded: number; left: number } } = {}
       await store
@@ -223,6 +278,20 @@ interface Step<E extends ProjectedEvent> {
   readonly judged: readonly Delivered<E>[]
   readonly decision: Decision
   readonly place: Place
+}
+
+interface Replay<E extends ProjectedEvent> {
+  readonly act: string
+  readonly actor: string
+  /** Only while this is why the user is parked. */
+  readonly gap?: PartitionFailure
+  readonly missing?: readonly E[]
+}
+
+/** True while nobody, no other process either, has done something about the gap. */
+function isLast(gap: PartitionFailure, { failures }: OpenParked): boolean {
+  const last = failures.at(-1)
+  return last?.code === gap.code && last.at === gap.at && last.offset === gap.offset
 }
 
 interface Condemned {

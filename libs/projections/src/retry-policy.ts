@@ -15,8 +15,12 @@ export function nextWaitMs(
   random: () => number = Math.random,
 ): number | undefined {
   if (!isTransient(error) && !(isRetryable(error) && attempt < maxAttempts)) return undefined
-  // Full jitter: processes that lost the same database do not come back in step.
-  return Math.ceil(Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 20)) * (0.5 + random() / 2))
+  return backOffMs(attempt, MAX_WAIT_MS, random)
+}
+
+/** Doubles with each attempt, up to `maxMs`. Jittered: processes that lost the same thing do not come back in step. */
+export function backOffMs(attempt: number, maxMs: number, random: () => number = Math.random): number {
+  return Math.ceil(Math.min(maxMs, FIRST_WAIT_MS * 2 ** Math.min(attempt, 20)) * (0.5 + random() / 2))
 }
 
 const FIRST_WAIT_MS = 25

@@ -4,6 +4,7 @@ import type { Logger, Metrics } from '@rollcall/observability'
 import { type Effects, effectsOf } from './apply-effects.js'
 import { type Clock, systemClock } from './clock.js'
 import type { ProjectedEvent, Projection } from './define-projection.js'
+import { type GapHealer, gapHealer, type Heal } from './heal-gaps.js'
 import type { LogSource } from './log-source.js'
 import { ProjectionInvalidError, ProjectionUnknownError, RebuildRunningError } from './projection-errors.js'
 import { projectionMetrics } from './projection-metrics.js'
@@ -11,7 +12,7 @@ import { type ProjectionRunner, projectionRunner } from './projection-runner.js'
 import { type ProjectionStatus, projectionStatus } from './projection-status.js'
 import type { ProjectionStore } from './projection-store.js'
 import { projectionRebuilder } from './rebuild-projection.js'
-import { type DeadLetters, deadLetters } from './redrive.js'
+import { type DeadLetters, redrive } from './redrive.js'
 import { versionWaits } from './wait-for-version.js'
 
 /** Runs projections over one database until closed. Any number of processes may run the same ones and share the load. */
@@ -41,6 +42,11 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       clock,
       instance,
     })
+    const parkingLimits = { users: options.maxParkedUsers ?? 1_000, lettersPerUser: options.maxLettersPerUser ?? 1_000 }
+    const letters = redrive({ projection, effects, store, decode, logger, clock })
+    const { heal } = options
+    const healer =
+      heal && gapHealer({ projection, heal, redrive: letters, store, decode, logger, metrics, clock, parkingLimits })
     const runner = projectionRunner({
       projection,
       effects,
@@ -54,15 +60,15 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       groupId: options.groupId ?? 'projections',
       maxEventsPerTransaction: options.maxEventsPerTransaction ?? 500,
       maxHandlerAttempts: options.maxHandlerAttempts ?? 5,
-      parkingLimits: { users: options.maxParkedUsers ?? 1_000, lettersPerUser: options.maxLettersPerUser ?? 1_000 },
+      parkingLimits,
       concurrency: options.concurrency ?? 2,
       controlIntervalMs: options.controlIntervalMs ?? 500,
       stuckAfterMs: options.stuckAfterMs ?? 30_000,
       applied: (versions) => waits.applied(name, versions),
+      parked: () => healer?.wake(),
       seen: (row) => rebuilder.watch(row),
     })
-    const letters = deadLetters({ projection, effects, store, decode, logger, clock })
-    running.set(name, { projection, effects, runner, rebuilder, letters })
+    running.set(name, { projection, effects, runner, rebuilder, letters, healer })
   }
 
   const named = (name: string) => {
@@ -85,10 +91,13 @@ export function runProjections<E extends ProjectedEvent, Tx>(
         }
       }
       await Promise.all(all.map(({ runner }) => runner.start()))
+      for (const { healer } of all) healer?.start()
     },
     async close() {
       waits.close()
-      await Promise.all(all.flatMap(({ runner, rebuilder }) => [runner.close(), rebuilder.close()]))
+      await Promise.all(
+        all.flatMap(({ runner, rebuilder, healer }) => [runner.close(), rebuilder.close(), healer?.close()]),
+      )
     },
     status: () => projectionStatus(all, { kafka, store, clock }),
     async waitFor(userId, version, timeoutMs) {
@@ -100,9 +109,10 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       await runner.look()
     },
     async resume(name) {
-      const { runner } = named(name)
+      const { runner, healer } = named(name)
       await store.setState(name, 'running')
       await runner.look()
+      healer?.wake()
     },
     async rebuild(name) {
       const { runner, rebuilder } = named(name)
@@ -129,6 +139,7 @@ interface Running<E extends ProjectedEvent, Tx> {
   readonly runner: ProjectionRunner
   readonly rebuilder: ReturnType<typeof projectionRebuilder>
   readonly letters: DeadLetters
+  readonly healer: GapHealer | undefined
 }
 
 export interface RunProjectionsOptions<E extends ProjectedEvent, Tx> {
@@ -153,6 +164,8 @@ export interface RunProjectionsOptions<E extends ProjectedEvent, Tx> {
   readonly stuckAfterMs?: number
   /** Tries of a handler whose error says it is retryable, before it counts as a permanent failure. @default 5 */
   readonly maxHandlerAttempts?: number
+  /** Where missing versions come from; `healFromRegistry` is one. Without it a version gap waits for an operator. */
+  readonly heal?: Heal
   /** Most parked users of a projection; at one more the partition stops. @default 1000 */
   readonly maxParkedUsers?: number
   /** Most records that wait behind one parked user; at one more the partition stops. @default 1000 */

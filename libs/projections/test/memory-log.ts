@@ -5,6 +5,8 @@ import type { LogSource } from '../src/index.js'
 /** A log in memory whose consumers move only when a test says so: every delivery can be repeated, late or out of turn. */
 export interface MemoryLog extends LogSource {
   append(partition: number, ...events: readonly UserLifecycleEvent[]): void
+  /** Makes values decodable that stand in no partition. */
+  know(...events: readonly UserLifecycleEvent[]): void
   appendBytes(partition: number, userId: string, value: Buffer): void
   /** Removes records and leaves a hole in the offsets, as compaction does. */
   compact(partition: number, from: number, to: number): void
@@ -56,6 +58,9 @@ export function memoryLog(partitions: number): MemoryLog {
           cloudEventHeaders(event, { source: '/test', traceparent: parent }),
         )
       }
+    },
+    know(...known) {
+      for (const event of known) events.set(event.eventId, event)
     },
     appendBytes: (partition, userId, value) => push(partition, userId, value, { ce_subject: userId, ce_id: 'broken' }),
     compact(partition, from, to) {
