@@ -86,7 +86,9 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     for (const service of built) {
       const port = config.ports[service.name] || (await findFreePort())
       urls[service.name] = `http://127.0.0.1:${port}`
-      services.push(serviceProcess(service, { root, logDir, pidDir, endpoints: base, port }))
+      const env: Record<string, string> =
+        service.name === 'directory' && urls.registry !== undefined ? { REGISTRY_URL: urls.registry } : {}
+      services.push(serviceProcess(service, { root, logDir, pidDir, endpoints: base, port, env }))
     }
     const processes = [...running.processes, ...services]
     const current = (): Endpoints => ({

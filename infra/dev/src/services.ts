@@ -56,11 +56,13 @@ export interface ServicePlace {
   readonly pidDir: string
   readonly endpoints: Endpoints
   readonly port: number
+  /** What only some services need. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** A service as a child process; started means that it answers, not yet that it is ready. */
 export function serviceProcess(service: ServiceDefinition, place: ServicePlace): ManagedProcess {
-  const { root, logDir, pidDir, endpoints, port } = place
+  const { root, logDir, pidDir, endpoints, port, env = {} } = place
   const main = join(root, service.main)
   const base = `http://127.0.0.1:${port}`
   return manageProcess({
@@ -74,6 +76,7 @@ export function serviceProcess(service: ServiceDefinition, place: ServicePlace):
       DATABASE_URL: endpoints.databases[service.database],
       KAFKA_BROKERS: endpoints.kafka,
       SCHEMA_REGISTRY_URL: endpoints.schemaRegistry,
+      ...env,
     },
     marker: main,
     pidDir,

@@ -4,7 +4,7 @@ import { createCodec, userLifecycle } from '@rollcall/events'
 import { runMain, serve, untilAvailable } from '@rollcall/http'
 import { createKafka } from '@rollcall/kafka'
 import { createLogger, createMetrics, startTracing } from '@rollcall/observability'
-import { pgStore, runProjections } from '@rollcall/projections'
+import { healFromRegistry, pgStore, runProjections } from '@rollcall/projections'
 import { loadDirectoryConfig } from './config.js'
 import { createDirectoryApp } from './directory-app.js'
 import { directoryMigrations } from './directory-migrations.js'
@@ -27,6 +27,7 @@ await runMain(async () => {
     logger,
     metrics,
     groupId: 'directory',
+    ...(config.REGISTRY_URL === undefined ? {} : { heal: healFromRegistry({ registryUrl: config.REGISTRY_URL }) }),
   })
   const closing = new AbortController()
   let isStarted = false
