@@ -12,26 +12,51 @@ export async function park(
   parkings: readonly Parking[],
   limits: ParkingLimits,
 ): Promise<{ offset: number; problem: string } | undefined> {
-  const letters = parkings.map(({ letter }) => letter)
-  const parks = parkings.filter(({ letter, failure }) => letter.userId !== undefined && failure !== undefined)
+  const newcomers = parkings.filter(({ letter, failure }) => letter.userId !== undefined && failure !== undefined)
+  return (
+    (await parkUsers(sql, name, newcomers, limits.users)) ?? keepLetters(sql, name, parkings, limits.lettersPerUser)
+  )
+}
+
+async function parkUsers(sql: Sql, name: string, newcomers: readonly Parking[], limit: number) {
+  if (newcomers.length === 0) return undefined
   await sql.query(
     `INSERT INTO projections.parked_user (projection, key, partition, failures)
      SELECT $1::text, key, partition, jsonb_build_array(failure::jsonb)
      FROM unnest($2::uuid[], $3::int[], $4::text[]) AS one (key, partition, failure) ON CONFLICT DO NOTHING`,
     [
       name,
-      parks.map(({ letter }) => letter.userId),
-      parks.map(({ letter }) => letter.partition),
-      parks.map(({ failure }) => JSON.stringify(failure)),
+      newcomers.map(({ letter }) => letter.userId),
+      newcomers.map(({ letter }) => letter.partition),
+      newcomers.map(({ failure }) => JSON.stringify(failure)),
     ],
   )
-  await sql.query(
-    `INSERT INTO projections.dead_letter (projection, partition, "offset", key, version, event_id, event_type, record_at,
-       value, failure)
-     SELECT $1::text, * FROM unnest($2::int[], $3::bigint[], $4::uuid[], $5::bigint[], $6::text[], $7::text[],
-       $8::timestamptz[], $9::bytea[], $10::jsonb[])
-     ON CONFLICT DO NOTHING`,
-    [
+  const { rows } = await sql.query<{ users: number }>(
+    'SELECT count(*)::int AS users FROM projections.parked_user WHERE projection = $1',
+    [name],
+  )
+  const over = Number(rows[0]?.users ?? 0) - limit
+  const first = over > 0 ? newcomers.at(-Math.min(over, newcomers.length))?.letter : undefined
+  if (first === undefined) return undefined
+  const problem = `More than ${limit} users would be parked: that is no longer a matter of single users`
+  return { offset: first.offset, problem }
+}
+
+/** One statement: with 1 % of the users parked, each full transaction has letters. */
+async function keepLetters(sql: Sql, name: string, parkings: readonly Parking[], limit: number) {
+  const letters = parkings.map(({ letter }) => letter)
+  const { rows } = await sql.query<{ key: string; letters: number }>({
+    name: 'projections_keep_letters',
+    text: `WITH kept AS (
+       INSERT INTO projections.dead_letter (projection, partition, "offset", key, version, event_id, event_type, record_at,
+         value, failure)
+       SELECT $1::text, * FROM unnest($2::int[], $3::bigint[], $4::uuid[], $5::bigint[], $6::text[], $7::text[],
+         $8::timestamptz[], $9::bytea[], $10::jsonb[])
+       ON CONFLICT DO NOTHING RETURNING key
+     ), added AS (SELECT key, count(*) AS letters FROM kept WHERE key IS NOT NULL GROUP BY key)
+     SELECT added.key::text, (added.letters + (SELECT count(*) FROM projections.dead_letter l
+       WHERE l.projection = $1::text AND l.key = added.key))::int AS letters FROM added`,
+    values: [
       name,
       letters.map(({ partition }) => partition),
       letters.map(({ offset }) => offset),
@@ -45,37 +70,15 @@ export async function park(
         letter.userId === undefined && failure !== undefined ? JSON.stringify(failure) : null,
       ),
     ],
-  )
-  return beyond(sql, name, parkings, limits)
-}
-
-/** Counted after the fact, in the same transaction, and only where something is parked at all. */
-async function beyond(sql: Sql, name: string, parkings: readonly Parking[], limits: ParkingLimits) {
-  const newcomers = parkings.filter(({ letter, failure }) => letter.userId !== undefined && failure !== undefined)
-  if (newcomers.length > 0) {
-    const { rows } = await sql.query<{ users: number }>(
-      'SELECT count(*)::int AS users FROM projections.parked_user WHERE projection = $1',
-      [name],
-    )
-    const over = Number(rows[0]?.users ?? 0) - limits.users
-    const first = over > 0 ? newcomers.at(-Math.min(over, newcomers.length))?.letter : undefined
-    if (first !== undefined) {
-      const problem = `More than ${limits.users} users would be parked: that is no longer a matter of single users`
-      return { offset: first.offset, problem }
-    }
-  }
-  const named = [...new Set(parkings.flatMap(({ letter }) => letter.userId ?? []))]
-  const { rows } = await sql.query<{ key: string; letters: number }>(
-    `SELECT key::text, count(*)::int AS letters FROM projections.dead_letter WHERE projection = $1 AND key = ANY ($2::uuid[])
-     GROUP BY key HAVING count(*) > $3::int LIMIT 1`,
-    [name, named, limits.lettersPerUser],
-  )
-  const fullest = rows[0]
+  })
+  const fullest = rows.find((row) => Number(row.letters) > limit)
   if (fullest === undefined) return undefined
-  const theirs = parkings.filter(({ letter }) => letter.userId === fullest.key)
-  const over = Math.min(Number(fullest.letters) - limits.lettersPerUser, theirs.length)
-  const problem = `More than ${limits.lettersPerUser} records would wait behind one parked user`
-  return { offset: theirs.at(-over)?.letter.offset ?? 0, problem }
+  const theirs = letters.filter(({ userId }) => userId === fullest.key)
+  const over = Math.min(Number(fullest.letters) - limit, theirs.length)
+  return {
+    offset: theirs.at(-over)?.offset ?? 0,
+    problem: `More than ${limit} records would wait behind one parked user`,
+  }
 }
 
 export async function parkedUsers(sql: Sql, name: string, partitions: readonly number[]) {
