@@ -38,5 +38,6 @@ export type {
   UserUpdated,
 } from './generated/users.js'
 export type { JsonObject, JsonValue } from './json.js'
+export { SUBSCRIBERS_TOPIC, type SubscriberAnnouncement } from './subscribers.js'
 export { defineTopic, type EventFacts, type Topic } from './topic.js'
 export { userLifecycle } from './user-lifecycle.js'

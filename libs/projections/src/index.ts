@@ -49,6 +49,8 @@ export type {
   StoreTransaction,
 } from './projection-store.js'
 export type { DeadLetters, DiscardRequest, RedriveResult, WhatIf } from './redrive.js'
+export type { AnnounceOptions } from './roll-call/announcer.js'
+export type { UserProgress } from './roll-call/user-progress.js'
 export {
   type EventDecoder,
   type RunningProjections,

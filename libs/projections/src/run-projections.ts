@@ -13,6 +13,8 @@ import { type ProjectionStatus, projectionStatus } from './projection-status.js'
 import type { ProjectionStore } from './projection-store.js'
 import { projectionRebuilder } from './rebuild-projection.js'
 import { type DeadLetters, redrive } from './redrive.js'
+import { type AnnounceOptions, announcer } from './roll-call/announcer.js'
+import { type UserProgress, userProgress } from './roll-call/user-progress.js'
 import { versionWaits } from './wait-for-version.js'
 
 /** Runs projections over one database until closed. Any number of processes may run the same ones and share the load. */
@@ -23,6 +25,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
   refuseEqualNames(projections.map(({ name }) => name))
   const { kafka, database: store, codec, logger, clock = systemClock } = options
   const instance = options.instance ?? `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`
+  const groupId = options.groupId ?? 'projections'
   const metrics = projectionMetrics(options.metrics)
   const waits = versionWaits((name, userId) => store.knownVersion(name, userId), clock)
   const decode = (value: Buffer) => codec.decode(value)
@@ -57,7 +60,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       metrics,
       clock,
       instance,
-      groupId: options.groupId ?? 'projections',
+      groupId,
       maxEventsPerTransaction: options.maxEventsPerTransaction ?? 500,
       maxHandlerAttempts: options.maxHandlerAttempts ?? 5,
       parkingLimits,
@@ -77,6 +80,9 @@ export function runProjections<E extends ProjectedEvent, Tx>(
     return found
   }
   const all = [...running.values()]
+  const status = () => projectionStatus(all, { kafka, store, clock })
+  const { announce } = options
+  const announcing = announce && announcer({ ...announce, kafka, status, instance, groupId, logger, clock })
 
   return {
     async start() {
@@ -92,14 +98,16 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       }
       await Promise.all(all.map(({ runner }) => runner.start()))
       for (const { healer } of all) healer?.start()
+      announcing?.start()
     },
     async close() {
       waits.close()
-      await Promise.all(
-        all.flatMap(({ runner, rebuilder, healer }) => [runner.close(), rebuilder.close(), healer?.close()]),
-      )
+      await Promise.all([
+        announcing?.close(),
+        ...all.flatMap(({ runner, rebuilder, healer }) => [runner.close(), rebuilder.close(), healer?.close()]),
+      ])
     },
-    status: () => projectionStatus(all, { kafka, store, clock }),
+    status,
     async waitFor(userId, version, timeoutMs) {
       await Promise.all([...running.keys()].map((name) => waits.waitFor(name, userId, version, timeoutMs)))
     },
@@ -120,6 +128,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       await runner.look()
     },
     deadLetters: (name) => named(name).letters,
+    userProgress: async (name, userId) => userProgress(store, named(name).projection.name, userId),
     async checkProgress() {
       for (const { runner } of all) runner.checkProgress()
     },
@@ -166,6 +175,8 @@ export interface RunProjectionsOptions<E extends ProjectedEvent, Tx> {
   readonly maxHandlerAttempts?: number
   /** Where missing versions come from; `healFromRegistry` is one. Without it a version gap waits for an operator. */
   readonly heal?: Heal
+  /** Announces each projection on the roll call, so that others can ask who has applied a change. */
+  readonly announce?: AnnounceOptions
   /** Most parked users of a projection; at one more the partition stops. @default 1000 */
   readonly maxParkedUsers?: number
   /** Most records that wait behind one parked user; at one more the partition stops. @default 1000 */
@@ -196,6 +207,8 @@ export interface RunningProjections {
   rebuild(name: string): Promise<void>
   /** The parked users of a projection. @throws ProjectionUnknownError */
   deadLetters(name: string): DeadLetters
+  /** How far a projection is with one user. @throws ProjectionUnknownError */
+  userProgress(name: string, userId: string): Promise<UserProgress>
   /** Rejects unless every projection of this process makes progress; for readiness. */
   checkProgress(): Promise<void>
 }

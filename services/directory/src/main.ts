@@ -20,6 +20,7 @@ await runMain(async () => {
   const prisma = new PrismaClient({ adapter: prismaAdapter(pool) })
   const kafka = createKafka(config, { logger, metrics })
   const codec = createCodec(userLifecycle, { schemaRegistryUrl: config.SCHEMA_REGISTRY_URL })
+  let address: string | undefined
   const projections = runProjections([people], {
     kafka,
     database: pgStore(pool),
@@ -27,6 +28,7 @@ await runMain(async () => {
     logger,
     metrics,
     groupId: 'directory',
+    announce: { service: 'directory', url: () => address },
     ...(config.REGISTRY_URL === undefined ? {} : { heal: healFromRegistry({ registryUrl: config.REGISTRY_URL }) }),
   })
   const closing = new AbortController()
@@ -46,7 +48,7 @@ await runMain(async () => {
       },
     },
   })
-  await serve(app, {
+  address = await serve(app, {
     host: config.HOST,
     port: config.PORT,
     logger,

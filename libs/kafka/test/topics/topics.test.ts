@@ -15,7 +15,7 @@ const spec = (name: string, more: Partial<TopicSpec> = {}): TopicSpec => ({
   ...more,
 })
 
-test('the topics file is right: twelve partitions, nothing deleted', () => {
+test('the topics file is right: of the users nothing is deleted, the roll call is compacted', () => {
   const specs = parseTopicSpecs(
     JSON.parse(readFileSync(new URL('../../../../infra/kafka/topics.json', import.meta.url), 'utf8')),
   )
@@ -24,6 +24,10 @@ test('the topics file is right: twelve partitions, nothing deleted', () => {
       name: 'users.lifecycle.v1',
       partitions: 12,
       config: expect.objectContaining({ 'cleanup.policy': 'delete', 'retention.ms': '-1' }),
+    }),
+    expect.objectContaining({
+      name: 'rollcall.subscribers.v1',
+      config: expect.objectContaining({ 'cleanup.policy': 'compact,delete' }),
     }),
   ])
 })

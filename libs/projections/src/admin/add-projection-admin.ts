@@ -12,12 +12,12 @@ export const PROJECTION_PROBLEMS: Readonly<Record<string, number>> = {
 
 /**
  * Adds the operator's door: `GET /admin/projections`, `POST /admin/projections/{name}/pause`, `…/resume`, `…/rebuild`, and
- * `/admin/projections/{name}/dead-letters` for its parked users.
+ * `/admin/projections/{name}/dead-letters` for its parked users; and `/admin/projections/{name}/users/{id}` for the roll call.
  * They act on all processes that run the projection, through its database.
  */
 export function addProjectionAdmin(
   app: App,
-  projections: Pick<RunningProjections, 'status' | 'pause' | 'resume' | 'rebuild' | 'deadLetters'>,
+  projections: Pick<RunningProjections, 'status' | 'pause' | 'resume' | 'rebuild' | 'deadLetters' | 'userProgress'>,
 ): void {
   const tags = ['operations']
   const named = { params: z.object({ name: z.string().min(1).max(40) }), tags }
@@ -104,6 +104,12 @@ export function addProjectionAdmin(
       },
     },
     ({ params, body }) => projections.deadLetters(params.name).discard(params.userId, { ...body, actor: actorOf() }),
+  )
+
+  app.get(
+    '/admin/projections/:name/users/:userId',
+    { schema: { ...ofUser, summary: 'The version of a user that is applied here, and why it is parked if it is' } },
+    ({ params }) => projections.userProgress(params.name, params.userId),
   )
 
   const statusOf = async (name: string) => (await projections.status()).find((one) => one.name === name)
