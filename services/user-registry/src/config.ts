@@ -16,6 +16,8 @@ const registryShape = z.object({
   SCHEMA_REGISTRY_URL: z.url({
     error: 'expected the base address of the Confluent API, such as http://…/apis/ccompat/v7',
   }),
+  /** For the roll call only: writes need no Kafka. */
+  ...kafkaFields,
   DATABASE_POOL: z.coerce.number().int().min(1).max(500).default(20),
   /** How long a deleted user can be restored. */
   DELETE_GRACE_PERIOD_MS: durationMs({ min: 0, max: 10 * 365 * 86_400_000 }).default(30 * 86_400_000),

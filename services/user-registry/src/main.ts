@@ -2,11 +2,13 @@
 import { createPool, isTransientDatabaseError } from '@rollcall/database'
 import { createCodec, userLifecycle } from '@rollcall/events'
 import { runMain, serve, untilAvailable } from '@rollcall/http'
+import { createKafka } from '@rollcall/kafka'
 import { createLogger, createMetrics, startTracing } from '@rollcall/observability'
 import { createWakeUp } from '@rollcall/outbox'
 import { loadRegistryConfig } from './config.js'
 import { forgetAnswers } from './idempotency/forget-answers.js'
 import { prepareDatabase } from './prepare-database.js'
+import { followSubscribers } from './propagation/subscribers.js'
 import { createRegistryApp } from './registry-app.js'
 import { refuseUntilStarted } from './starting.js'
 
@@ -23,6 +25,8 @@ await runMain(async () => {
   )
   const codec = createCodec(userLifecycle, { schemaRegistryUrl: config.SCHEMA_REGISTRY_URL, register: true })
   const wakeUp = createWakeUp({ url: config.DATABASE_URL, logger })
+  const kafka = createKafka(config, { logger, metrics })
+  const subscribers = followSubscribers({ kafka, logger, of: userLifecycle.name })
   const closing = new AbortController()
   let isMigrated = false
   let knowsSchemas = false
@@ -31,6 +35,7 @@ await runMain(async () => {
     pool,
     codec,
     wakeUp,
+    subscribers,
     logger,
     metrics,
     gracePeriodMs: config.DELETE_GRACE_PERIOD_MS,
@@ -52,12 +57,15 @@ await runMain(async () => {
     logger,
     onClose: async () => {
       closing.abort()
+      await subscribers.close()
+      await kafka.close()
       await wakeUp.close()
       await pool.end()
       await tracing.close()
     },
   })
 
+  subscribers.start()
   const waiting = { logger, signal: closing.signal }
   const migrated = async () => {
     await untilAvailable('postgres', () => prepareDatabase(config.DATABASE_URL, pool), {

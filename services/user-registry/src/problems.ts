@@ -31,6 +31,10 @@ export const PROBLEMS = {
   ERR_INTERNAL: { status: 500, meaning: 'a fault of ours; report the correlationId' },
   ERR_USER_CONTENDED: { status: 503, meaning: 'others changed the user during every attempt' },
   ERR_SCHEMA_NOT_REGISTERED: { status: 503, meaning: 'the schema registry was not reachable since the start' },
+  ERR_SUBSCRIBERS_UNKNOWN: {
+    status: 503,
+    meaning: 'the roll call is not read to its end yet: who subscribes is not known',
+  },
   ERR_DEPENDENCY_UNAVAILABLE: { status: 503, meaning: 'the database does not answer' },
   ERR_STARTING: { status: 503, meaning: 'the database is not migrated yet' },
 } as const satisfies Record<string, { status: number; meaning: string }>

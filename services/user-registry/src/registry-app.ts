@@ -1,5 +1,5 @@
 import { isTransientDatabaseError, type Pool } from '@rollcall/database'
-import type { EventCodec, UserLifecycleEvent } from '@rollcall/events'
+import { type EventCodec, SUBSCRIBERS_TOPIC, type UserLifecycleEvent } from '@rollcall/events'
 import { type App, createApp } from '@rollcall/http'
 import type { Logger, Metrics } from '@rollcall/observability'
 import type { FastifyRequest } from 'fastify'
@@ -7,6 +7,9 @@ import { uuidv7 } from 'uuidv7'
 import { addImportRoutes } from './import/import-routes.js'
 import { LOCAL_PRINCIPAL, type Principal } from './principal.js'
 import { PROBLEMS } from './problems.js'
+import { addPropagationRoute } from './propagation/propagation-route.js'
+import type { Subscribers } from './propagation/subscribers.js'
+import { SubscribersUnknownError } from './propagation/subscribers-unknown-error.js'
 import { createUserCommands } from './users/user-commands.js'
 import { addUserRoutes } from './users/user-routes.js'
 import { VERSION } from './version.js'
@@ -16,6 +19,8 @@ export interface RegistryAppOptions {
   readonly codec: EventCodec<UserLifecycleEvent>
   /** Wakes the relay; poked after each commit. */
   readonly wakeUp: { poke(): void }
+  /** Who follows the users' events. @default nobody knows */
+  readonly subscribers?: Subscribers
   readonly logger: Logger
   readonly metrics: Metrics
   /** What must work before the service is ready. */
@@ -34,6 +39,7 @@ export const DEFAULT_GRACE_PERIOD_MS = 30 * 24 * 60 * 60 * 1_000
 /** Builds the registry's HTTP application; it listens to nothing yet. */
 export async function createRegistryApp(options: RegistryAppOptions): Promise<App> {
   const { pool, codec, wakeUp, logger, metrics } = options
+  const { subscribers = UNKNOWN_SUBSCRIBERS } = options
   const { now = () => new Date(), newId = uuidv7, principalOf = () => LOCAL_PRINCIPAL } = options
   const app = await createApp({
     service: 'user-registry',
@@ -56,9 +62,18 @@ export async function createRegistryApp(options: RegistryAppOptions): Promise<Ap
     newId,
     gracePeriodMs: options.gracePeriodMs ?? DEFAULT_GRACE_PERIOD_MS,
   })
-  addUserRoutes(app, { sql: pool, codec, commands, principalOf })
+  addUserRoutes(app, { sql: pool, codec, commands, subscribers, principalOf })
+  addPropagationRoute(app, { sql: pool, subscribers, principalOf })
   addImportRoutes(app, { sql: pool, codec, committed, now, newId, metrics, principalOf })
   return app
+}
+
+const UNKNOWN_SUBSCRIBERS: Subscribers = {
+  start() {},
+  async close() {},
+  known() {
+    throw new SubscribersUnknownError(SUBSCRIBERS_TOPIC)
+  },
 }
 
 const DESCRIPTION = `The one place where users are created and changed. Every change leaves as an event on \`users.lifecycle.v1\`.

@@ -7,6 +7,8 @@ import { z } from 'zod'
 import { IdempotencyKeyInvalidError, ReplayedRefusalError } from '../idempotency/idempotency-errors.js'
 import { requestHash } from '../idempotency/request-hash.js'
 import type { Principal } from '../principal.js'
+import type { Subscribers } from '../propagation/subscribers.js'
+import { type WaitQuery, waitForPropagation, waitQuery } from '../propagation/wait-for-propagation.js'
 import { findUser } from './find-user.js'
 import { listUsers } from './list-users.js'
 import { toPublicUser } from './public-user.js'
@@ -36,11 +38,13 @@ export interface UserRoutesOptions {
   readonly sql: Sql
   readonly codec: Pick<EventCodec<UserLifecycleEvent>, 'decode'>
   readonly commands: UserCommands
+  readonly subscribers: Subscribers
   readonly principalOf: (request: FastifyRequest) => Principal
 }
 
 /** The REST door to the user commands. Answers are sent as ready JSON text: it was made once, for the audit row and the idempotent answer. */
-export function addUserRoutes(app: App, { sql, codec, commands, principalOf }: UserRoutesOptions): void {
+export function addUserRoutes(app: App, options: UserRoutesOptions): void {
+  const { sql, codec, commands, subscribers, principalOf } = options
   const tags = ['users']
 
   app.post(
@@ -50,11 +54,13 @@ export function addUserRoutes(app: App, { sql, codec, commands, principalOf }: U
         tags,
         summary: 'Create a user',
         headers: writeHeaders,
+        querystring: waitQuery,
         body: newUserSchema,
         response: { 201: publicUserSchema, ...problemAnswers(400, 409, 422, 503) },
       },
     },
-    (request, reply) => answer(reply, () => commands.create(request.body, writeRequest(request, principalOf(request)))),
+    (request, reply) =>
+      answer(request, reply, () => commands.create(request.body, writeRequest(request, principalOf(request)))),
   )
 
   app.get(
@@ -113,6 +119,7 @@ export function addUserRoutes(app: App, { sql, codec, commands, principalOf }: U
         consumes: ['application/merge-patch+json', 'application/json'],
         params: userIdParams,
         headers: changeHeaders,
+        querystring: waitQuery,
         body: userPatchSchema,
         response: { 200: publicUserSchema, ...problemAnswers(400, 404, 409, 412, 422, 503) },
       },
@@ -185,12 +192,35 @@ export function addUserRoutes(app: App, { sql, codec, commands, principalOf }: U
     },
   )
 
+  async function answer(
+    { query }: { readonly query: WaitQuery },
+    reply: FastifyReply,
+    command: () => Promise<WriteAnswer>,
+  ): Promise<void> {
+    try {
+      const { status, userId, version, body, replayed } = await command()
+      reply.headers({ etag: etagOf(version), 'rollcall-version': `${userId}@${version}` })
+      if (status === 201) reply.header('location', `/v1/users/${userId}`)
+      if (replayed) reply.header('idempotency-replayed', 'true')
+      if (query.wait !== undefined) {
+        reply.header('rollcall-propagation', await waitForPropagation(subscribers, { userId, version }, query))
+      }
+      sendText(reply, status, body)
+    } catch (error) {
+      if (error instanceof ReplayedRefusalError) reply.header('idempotency-replayed', 'true')
+      throw error instanceof UserInvalidError ? new RequestInvalidError(error.problems) : error
+    }
+  }
+
   const change = (request: ChangeRequest, reply: FastifyReply, command: ChangeCommand) =>
-    answer(reply, () => commands.change(request.params.id, command, writeRequest(request, principalOf(request))))
+    answer(request, reply, () =>
+      commands.change(request.params.id, command, writeRequest(request, principalOf(request))),
+    )
 }
 
 const changeSchema = {
   params: userIdParams,
+  querystring: waitQuery,
   headers: changeHeaders,
   response: { 200: publicUserSchema, ...problemAnswers(400, 404, 409, 412, 422, 503) },
 }
@@ -198,7 +228,7 @@ const changeSchema = {
 // An act says everything by its address; a body would be something the caller believes in and nobody reads.
 const emptyBody = z.strictObject({}).nullish().meta({ description: 'No body.' })
 
-type ChangeRequest = FastifyRequest & { params: { id: string } }
+type ChangeRequest = FastifyRequest & { params: { id: string }; query: WaitQuery }
 
 function writeRequest(request: FastifyRequest, principal: Principal): WriteRequest {
   const { headers } = request
@@ -221,19 +251,6 @@ function idempotencyOf({ method, url, headers, body }: FastifyRequest, { tenantI
     principal: `${actor.type}:${actor.id}`,
     key,
     requestHash: requestHash({ method, target: url, ifMatch, body }),
-  }
-}
-
-async function answer(reply: FastifyReply, command: () => Promise<WriteAnswer>): Promise<void> {
-  try {
-    const { status, userId, version, body, replayed } = await command()
-    reply.headers({ etag: etagOf(version), 'rollcall-version': `${userId}@${version}` })
-    if (status === 201) reply.header('location', `/v1/users/${userId}`)
-    if (replayed) reply.header('idempotency-replayed', 'true')
-    sendText(reply, status, body)
-  } catch (error) {
-    if (error instanceof ReplayedRefusalError) reply.header('idempotency-replayed', 'true')
-    throw error instanceof UserInvalidError ? new RequestInvalidError(error.problems) : error
   }
 }
 
