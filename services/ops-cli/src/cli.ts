@@ -34,6 +34,11 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
     }
   }
   const program = buildProgram(act, io)
+  // Not commander's own: it would take the --version of a command for the program's, wherever it stands.
+  if (args[0] === '--version') {
+    io.stdout.write(`${VERSION}\n`)
+    return 0
+  }
   try {
     await program.parseAsync([...args], { from: 'user' })
     return outcome === 'done' ? 0 : 1
@@ -43,11 +48,12 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
   }
 }
 
+const VERSION = '0.1.0'
+
 /** The whole command tree; `act` decides what running a command means. */
 export function buildProgram(act: Act, io: Pick<CliIo, 'stdout' | 'stderr'>): Command {
   const program = new Command('rollcall')
     .description('Operates Rollcall: status, users in bulk, projections, topics and schemas.')
-    .version('0.1.0', '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .option('--json', 'machine-readable results on stdout: one JSON document, or one a line for streams')
     .option('--endpoints <file>', 'addresses of the services (default: the nearest .rollcall/endpoints.json upwards)')
@@ -64,7 +70,8 @@ Examples:
   rollcall status
   rollcall users generate --count 1000 --out people.csv
   rollcall users import people.csv
-  rollcall projections list`,
+  rollcall projections list
+  rollcall --version`,
   )
 
   const parents = new Map<string, Command>()

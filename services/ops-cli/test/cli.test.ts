@@ -30,6 +30,7 @@ const COMMANDS = [
   'users compare',
   'users generate',
   'users import',
+  'users propagation',
 ]
 
 let folder: string

@@ -20,13 +20,15 @@ import { topicsTailCommand } from './topics-tail.js'
 import { usersCompareCommand } from './users-compare.js'
 import { usersGenerateCommand } from './users-generate.js'
 import { usersImportCommand } from './users-import.js'
+import { usersPropagationCommand } from './users-propagation.js'
 
 /** Every command in the order help shows them. A noun's description stands with its first command. */
 export const COMMANDS: readonly CommandEntry[] = [
   { command: statusCommand },
-  { noun: 'users', about: 'import, invent and compare users', command: usersImportCommand },
+  { noun: 'users', about: 'import, invent and compare users; follow a change', command: usersImportCommand },
   { noun: 'users', command: usersGenerateCommand },
   { noun: 'users', command: usersCompareCommand },
+  { noun: 'users', command: usersPropagationCommand },
   { noun: 'projections', about: 'read models: state, pause, rebuild', command: projectionsListCommand },
   { noun: 'projections', command: projectionsRebuildCommand },
   { noun: 'projections', command: projectionsPauseCommand },
