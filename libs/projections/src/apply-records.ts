@@ -13,7 +13,7 @@ import {
   placeOf,
   unreadable,
 } from './delivered.js'
-import type { ParkingLimits } from './parking.js'
+import type { Parking, ParkingLimits } from './parking.js'
 import type { FailureCode, FailurePlace } from './projection-errors.js'
 import type { ProjectionMetrics } from './projection-metrics.js'
 import type { Claim, ProjectionStore } from './projection-store.js'
@@ -207,7 +207,7 @@ export function transact<E extends ProjectedEvent, Tx>(
     const spans = eventSpans(name, all)
     const end = metrics.batchSeconds.startTimer({ projection: name })
     try {
-      const decisions = await store.transaction(async (transaction) => {
+      const settled = await store.transaction(async (transaction) => {
         const known = await transaction.advance(moves, [...users])
         if (known === undefined) throw LOST
         const decided = works.map(({ items, held }) => decide(items, known, held.parked))
@@ -216,14 +216,18 @@ export function transact<E extends ProjectedEvent, Tx>(
           await applyChosen(all, chosen, (events) => effects.apply(events, transaction))
           await transaction.recordVersions(name, new Map(decided.flatMap(({ versions }) => [...versions])))
         }
-        const parkings = works.flatMap((work, at) => parkingsOf(work, decided[at] as Decision, clock))
+        const results = works.map((work, at): Settled<E> => {
+          const decision = decided[at] as Decision
+          return { work, decision, parkings: parkingsOf(work, decision, clock) }
+        })
+        const parkings = results.flatMap((result) => result.parkings)
         if (parkings.length > 0) {
           const full = await transaction.park(name, parkings, parkingLimits)
           if (full !== undefined) throw new ParkingFullFailure(full.offset, full.problem)
         }
-        return decided
+        return results
       })
-      for (const [index, work] of works.entries()) settle(work, decisions[index] as Decision, options)
+      for (const one of settled) settle(one, options)
     } catch (error) {
       for (const span of spans) span.fail(error)
       throw error
@@ -270,25 +274,26 @@ async function applyChosen<E>(
   }
 }
 
+interface Settled<E> {
+  readonly work: Work<E>
+  readonly decision: Decision
+  readonly parkings: readonly Parking[]
+}
+
 /** After the commit: moves our own idea of the position and of who is parked, counts, and says aloud who was parked. */
 function settle<E extends ProjectedEvent, Tx>(
-  work: Work<E>,
-  decision: Decision,
+  { work: { held, items, to }, decision, parkings }: Settled<E>,
   { name, metrics, clock, logger, committed }: ApplyOptions<E, Tx>,
 ): void {
-  const { held, items, to } = work
   const { verdicts, parks } = decision
   held.claim = { ...held.claim, position: to }
   for (const userId of parks) held.parked.add(userId)
   const count = (act: string) => verdicts.reduce((sum, verdict) => (verdict.act === act ? sum + 1 : sum), 0)
   metrics.applied.inc({ projection: name }, count('apply'))
   metrics.duplicates.inc({ projection: name }, count('skip'))
-  const letters = count('park')
-  if (letters > 0) {
-    metrics.deadLetters.inc({ projection: name }, letters)
-    for (const { failure } of parkingsOf(work, decision, clock)) {
-      if (failure !== undefined) logger.error({ projection: name, failure }, 'user parked')
-    }
+  metrics.deadLetters.inc({ projection: name }, parkings.length)
+  for (const { failure } of parkings) {
+    if (failure !== undefined) logger.error({ projection: name, failure }, 'user parked')
   }
   const last = items.at(-1)
   if (last !== undefined) {

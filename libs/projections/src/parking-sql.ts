@@ -1,8 +1,8 @@
 import type { Sql } from '@rollcall/database'
 import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from './parking.js'
 import type { PartitionFailure } from './partition-failure.js'
-import type { OpenParked, OperatorAct, ParkedList } from './projection-store.js'
-import { versionTable } from './version-table.js'
+import type { DroppedLetters, OpenParked, OperatorAct, ParkedList } from './projection-store.js'
+import { knownVersion } from './version-table.js'
 
 /** The statements over the tables of parked users and dead letters. */
 
@@ -31,15 +31,19 @@ async function parkUsers(sql: Sql, name: string, newcomers: readonly Parking[], 
       newcomers.map(({ failure }) => JSON.stringify(failure)),
     ],
   )
-  const { rows } = await sql.query<{ users: number }>(
-    'SELECT count(*)::int AS users FROM projections.parked_user WHERE projection = $1',
-    [name],
-  )
-  const over = Number(rows[0]?.users ?? 0) - limit
+  const over = (await countParked(sql, name)) - limit
   const first = over > 0 ? newcomers.at(-Math.min(over, newcomers.length))?.letter : undefined
   if (first === undefined) return undefined
   const problem = `More than ${limit} users would be parked: that is no longer a matter of single users`
   return { offset: first.offset, problem }
+}
+
+async function countParked(sql: Sql, name: string): Promise<number> {
+  const { rows } = await sql.query<{ users: number }>(
+    'SELECT count(*)::int AS users FROM projections.parked_user WHERE projection = $1',
+    [name],
+  )
+  return Number(rows[0]?.users ?? 0)
 }
 
 /** One statement: with 1 % of the users parked, each full transaction has letters. */
@@ -113,10 +117,6 @@ const toParkedUser = ({ key, partition, parked_at, failures, letters }: ParkedRo
 
 export async function listParked(sql: Sql, name: string, limit: number): Promise<ParkedList> {
   const users = await sql.query<ParkedRow>(`${PARKED} ORDER BY u.parked_at, u.key LIMIT $2::int`, [name, limit])
-  const total = await sql.query<{ users: number }>(
-    'SELECT count(*)::int AS users FROM projections.parked_user WHERE projection = $1',
-    [name],
-  )
   const unnamed = await sql.query<{ partition: number; offset: number; failure: PartitionFailure }>(
     `SELECT partition, "offset", failure FROM projections.dead_letter WHERE projection = $1 AND key IS NULL
      ORDER BY parked_at, partition, "offset" LIMIT $2::int`,
@@ -124,7 +124,7 @@ export async function listParked(sql: Sql, name: string, limit: number): Promise
   )
   return {
     users: users.rows.map(toParkedUser),
-    totalUsers: Number(total.rows[0]?.users ?? 0),
+    totalUsers: await countParked(sql, name),
     unnamed: unnamed.rows.map((row) => ({
       partition: Number(row.partition),
       offset: Number(row.offset),
@@ -165,10 +165,6 @@ export async function openParked(
   )
   const parked = rows[0]
   if (parked === undefined) return undefined
-  const known = await sql.query<{ version: number }>(
-    `SELECT version FROM ${versionTable(name)} WHERE projection = $1 AND key = $2::uuid`,
-    [name, userId],
-  )
   const letters = await sql.query<{
     partition: number
     offset: number
@@ -185,7 +181,7 @@ export async function openParked(
   return {
     partition: Number(parked.partition),
     failures: parked.failures,
-    knownVersion: Number(known.rows[0]?.version ?? 0),
+    knownVersion: await knownVersion(sql, name, userId),
     letters: letters.rows.map(
       (row): DeadLetter => ({
         partition: Number(row.partition),
@@ -202,9 +198,9 @@ export async function openParked(
   }
 }
 
-export async function dropLetters(sql: Sql, name: string, userId: string, upTo: number): Promise<number> {
-  await sql.query(
-    'DELETE FROM projections.dead_letter WHERE projection = $1 AND key = $2::uuid AND "offset" <= $3::bigint',
+export async function dropLetters(sql: Sql, name: string, userId: string, upTo: number): Promise<DroppedLetters> {
+  const { rows: gone } = await sql.query<{ version: number | null }>(
+    'DELETE FROM projections.dead_letter WHERE projection = $1 AND key = $2::uuid AND "offset" <= $3::bigint RETURNING version',
     [name, userId, upTo],
   )
   const { rows } = await sql.query<{ left: number }>(
@@ -215,7 +211,7 @@ export async function dropLetters(sql: Sql, name: string, userId: string, upTo: 
   if (left === 0) {
     await sql.query('DELETE FROM projections.parked_user WHERE projection = $1 AND key = $2::uuid', [name, userId])
   }
-  return left
+  return { dropped: gone.length, version: Math.max(0, ...gone.map(({ version }) => Number(version ?? 0))), left }
 }
 
 export async function addFailure(sql: Sql, name: string, userId: string, failure: PartitionFailure): Promise<void> {

@@ -101,6 +101,13 @@ export interface OpenParked {
   readonly letters: readonly DeadLetter[]
 }
 
+export interface DroppedLetters {
+  readonly dropped: number
+  /** The highest version among them; 0 when none names one. */
+  readonly version: number
+  readonly left: number
+}
+
 export interface OperatorAct {
   readonly projection: string
   readonly act: string
@@ -150,8 +157,8 @@ export interface StoreTransaction<Tx> {
   ): Promise<{ readonly offset: number; readonly problem: string } | undefined>
   /** Holds a parked user's partition until the end of the transaction, and reads what waits, in order; undefined when not parked. */
   openParked(name: string, userId: string, limit: number): Promise<OpenParked | undefined>
-  /** Drops the waiting records up to the offset; the user is released when none is left. Answers how many are. */
-  dropLetters(name: string, userId: string, upTo: number): Promise<number>
+  /** Drops the waiting records up to the offset; the user is released when none is left. */
+  dropLetters(name: string, userId: string, upTo: number): Promise<DroppedLetters>
   addFailure(name: string, userId: string, failure: PartitionFailure): Promise<void>
   /** Notes what an operator did. */
   noteAct(act: OperatorAct): Promise<void>

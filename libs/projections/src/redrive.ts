@@ -127,7 +127,7 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
   async function keep(transaction: StoreTransaction<Tx>, userId: string, { judged, decision, place }: Step<E>) {
     const stopAt = decision.verdicts.findIndex(({ act }) => act === 'park')
     const done = stopAt === -1 ? judged.at(-1) : judged[stopAt - 1]
-    const left = await transaction.dropLetters(name, userId, done?.record.offset ?? -1)
+    const { left } = await transaction.dropLetters(name, userId, done?.record.offset ?? -1)
     const failure = stopAt === -1 ? null : whyStopped(judged[stopAt] as Delivered<E>, decision.verdicts[stopAt], place)
     if (failure !== null) await transaction.addFailure(name, userId, failure)
     return { left, failure }
@@ -160,6 +160,20 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
     } catch (error) {
       return unreadable(placeOf(letter), record, error, clock)
     }
+  }
+
+  /** Answers what the work did, in a transaction that is rolled back when this is a rehearsal. */
+  async function inTransaction<R>(isRehearsal: boolean, work: (transaction: StoreTransaction<Tx>) => Promise<R>) {
+    const done: R[] = []
+    try {
+      await store.transaction(async (transaction) => {
+        done[0] = await work(transaction)
+        if (isRehearsal) throw ROLL_BACK
+      })
+    } catch (error) {
+      if (error !== ROLL_BACK) throw error
+    }
+    return done[0] as R
   }
 
   /** Runs `work` in a transaction; when the handler fails, once more without the event it failed on and what is behind. */
@@ -205,22 +219,14 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
       if (user === undefined) throw new UserNotParkedError(name, userId)
       return user
     },
-    async whatIf(userId) {
-      const seen: { result?: WhatIf } = {}
-      await withoutFailed((condemned) =>
-        store
-          .transaction(async (transaction) => {
-            const stepped = await step(transaction, userId, await open(transaction, userId), condemned)
-            const kept = await keep(transaction, userId, stepped)
-            seen.result = { applied: stepped.applied, ...kept, rows: await changedRows(transaction, store) }
-            throw ROLL_BACK
-          })
-          .catch((error: unknown) => {
-            if (error !== ROLL_BACK) throw error
-          }),
-      )
-      return seen.result as WhatIf
-    },
+    whatIf: (userId) =>
+      withoutFailed((condemned) =>
+        inTransaction(true, async (transaction) => {
+          const stepped = await step(transaction, userId, await open(transaction, userId), condemned)
+          const kept = await keep(transaction, userId, stepped)
+          return { applied: stepped.applied, ...kept, rows: await changedRows(transaction, store) }
+        }),
+      ),
     async retry(userId, actor) {
       const { applied, left, failure } = (await replay(userId, { act: 'dead-letters.retry', actor })) as Healing
       logger.info({ projection: name, userId, applied, left }, 'parked user retried')
@@ -236,36 +242,16 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
         return failure
       }),
     async discard(userId, { reason, actor, all = false, dryRun = false }) {
-      const seen: { result?: { discarded: number; left: number } } = {}
-      await store
-        .transaction(async (transaction) => {
-          const { letters, knownVersion } = await open(transaction, userId)
-          const before = (await store.findParked(name, userId))?.letters ?? letters.length
-          const first = letters[0]
-          const last = all ? Number.MAX_SAFE_INTEGER : (first?.offset ?? 0)
-          const left = await transaction.dropLetters(name, userId, last)
-          // What was passed over counts as applied: the next version follows it, and is no gap.
-          const passed = Math.max(
-            knownVersion,
-            ...(all ? letters : letters.slice(0, 1)).map(({ version }) => version ?? 0),
-          )
-          if (passed > knownVersion) await transaction.recordVersions(name, new Map([[userId, passed]]))
-          const result = { discarded: before - left, left }
-          await transaction.noteAct({
-            projection: name,
-            act: 'dead-letters.discard',
-            actor,
-            userId,
-            reason,
-            facts: result,
-          })
-          seen.result = result
-          if (dryRun) throw ROLL_BACK
-        })
-        .catch((error: unknown) => {
-          if (error !== ROLL_BACK) throw error
-        })
-      const result = seen.result as { discarded: number; left: number }
+      const result = await inTransaction(dryRun, async (transaction) => {
+        const { letters, knownVersion } = await open(transaction, userId)
+        const last = all ? Number.MAX_SAFE_INTEGER : (letters[0]?.offset ?? 0)
+        const { dropped, version, left } = await transaction.dropLetters(name, userId, last)
+        // What was passed over counts as applied: the next version follows it, and is no gap.
+        if (version > knownVersion) await transaction.recordVersions(name, new Map([[userId, version]]))
+        const facts = { discarded: dropped, left }
+        await transaction.noteAct({ projection: name, act: 'dead-letters.discard', actor, userId, reason, facts })
+        return facts
+      })
       if (!dryRun) logger.warn({ projection: name, userId, reason, ...result }, 'dead letters discarded')
       return result
     },

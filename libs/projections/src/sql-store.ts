@@ -23,7 +23,7 @@ import type {
   RebuildProgress,
   StoreTransaction,
 } from './projection-store.js'
-import { versionTable } from './version-table.js'
+import { knownVersion, versionTable } from './version-table.js'
 
 /** How a store reaches Postgres: what differs between pg and Prisma. */
 export interface StoreConnection<Tx> {
@@ -254,15 +254,6 @@ function checkpointOf(row: CheckpointRow, partition: number): Checkpoint {
     recordAt: row.record_at,
     failure: row.failure,
   }
-}
-
-async function knownVersion(sql: Sql, name: string, userId: string): Promise<number> {
-  const { rows } = await sql.query<{ version: number }>({
-    name: `projections_known_${name}`,
-    text: `SELECT version FROM ${versionTable(name)} WHERE projection = $1 AND key = $2::uuid`,
-    values: [name, userId],
-  })
-  return Number(rows[0]?.version ?? 0)
 }
 
 async function setState(sql: Sql, name: string, state: 'running' | 'paused'): Promise<void> {

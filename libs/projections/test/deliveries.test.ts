@@ -4,7 +4,19 @@ import { userLifecycle } from '@rollcall/events'
 import { history, userCreated } from '@rollcall/events/testing'
 import { defineProjection, pgStore } from '../src/index.js'
 import { memoryLog } from './memory-log.js'
-import { byBatch, byEvent, byTable, expectedRows, type Fixture, fixture, ownPool, rows, run, until } from './support.js'
+import {
+  byBatch,
+  byEvent,
+  byTable,
+  expectedRows,
+  type Fixture,
+  fixture,
+  ownPool,
+  rows,
+  run,
+  seenEvents,
+  until,
+} from './support.js'
 
 // The log is scripted: what a broker does once in a million deliveries happens here on demand. The database is real.
 let fixed: Fixture
@@ -13,9 +25,7 @@ beforeEach(async () => {
 })
 afterEach(() => fixed.close())
 
-const seen = async (userId: string | undefined) =>
-  (await fixed.pool.query<{ events: number }>('SELECT events FROM seen WHERE user_id = $1', [userId])).rows[0]
-    ?.events ?? 0
+const seen = (userId: string | undefined) => seenEvents(fixed.pool, userId)
 const checkpoint = async (name: string, partition = 0) => {
   const text = 'SELECT * FROM projections.checkpoint WHERE projection = $1 AND partition = $2'
   return (await fixed.pool.query(text, [name, partition])).rows[0]

@@ -12,7 +12,7 @@ import {
   pgStore,
 } from '../src/index.js'
 import { type MemoryLog, memoryLog } from './memory-log.js'
-import { byEvent, type Fixture, fixture, type Running, run, until } from './support.js'
+import { byEvent, type Fixture, fixture, type Running, run, seenEvents, until } from './support.js'
 
 type Event = UserLifecycleEvent
 type Client = import('@rollcall/database').PoolClient
@@ -23,9 +23,7 @@ beforeEach(async () => {
 })
 afterEach(() => fixed.close())
 
-const seen = async (userId: string) =>
-  (await fixed.pool.query<{ events: number }>('SELECT events FROM seen WHERE user_id = $1', [userId])).rows[0]
-    ?.events ?? 0
+const seen = (userId: string | undefined) => seenEvents(fixed.pool, userId)
 const acts = async () =>
   (await fixed.pool.query('SELECT act, actor, key, facts FROM projections.operator_act ORDER BY id')).rows
 const parkedUsers = async (running: Running) => (await running.projections.deadLetters('by-event').list(10)).totalUsers

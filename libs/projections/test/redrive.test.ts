@@ -3,7 +3,7 @@ import type { UserLifecycleEvent } from '@rollcall/events'
 import { history, userCreated } from '@rollcall/events/testing'
 import { type DeadLetters, defineProjection, type Projection, type RunProjectionsOptions } from '../src/index.js'
 import { type MemoryLog, memoryLog } from './memory-log.js'
-import { byBatch, byEvent, byTable, expectedRows, type Fixture, fixture, rows, run } from './support.js'
+import { byBatch, byEvent, byTable, expectedRows, type Fixture, fixture, rows, run, seenEvents } from './support.js'
 
 type Event = UserLifecycleEvent
 type Client = import('@rollcall/database').PoolClient
@@ -14,9 +14,7 @@ beforeEach(async () => {
 })
 afterEach(() => fixed.close())
 
-const seen = async (userId: string | undefined) =>
-  (await fixed.pool.query<{ events: number }>('SELECT events FROM seen WHERE user_id = $1', [userId])).rows[0]
-    ?.events ?? 0
+const seen = (userId: string | undefined) => seenEvents(fixed.pool, userId)
 const acts = async () =>
   (await fixed.pool.query('SELECT act, actor, key, reason, facts FROM projections.operator_act ORDER BY id')).rows
 
@@ -154,6 +152,21 @@ test('discarding all releases the user at its newest version', async () => {
   log.append(0, { ...(events[5] as Event), eventId: randomUUID(), version: 7 })
   await log.consumers[0]?.drain()
   expect(await seen(userId)).toBe(3)
+})
+
+test('discarding more than one page of records still ends at the newest version', async () => {
+  const log = memoryLog(1)
+  const events = history(602)
+  log.append(0, ...events.slice(0, 601))
+  const { letters } = await started(log, breakable(new Set([events[0]?.eventId ?? ''])))
+  const userId = events[0]?.userId ?? ''
+  expect(await letters.discard(userId, { reason: 'all wrong', actor: 'ada', all: true })).toEqual({
+    discarded: 601,
+    left: 0,
+  })
+  log.append(0, events[601] as Event)
+  await log.consumers[0]?.drain()
+  expect(await seen(userId)).toBe(1)
 })
 
 test('events that come while a retry runs are neither lost nor applied twice', async () => {

@@ -188,3 +188,9 @@ export function expectedRows(events: readonly UserLifecycleEvent[]): { user_id: 
     .map(({ userId, version }) => ({ user_id: userId, version }))
     .sort((a, b) => (a.user_id < b.user_id ? -1 : 1))
 }
+
+/** How many events of the user had their effect, by the count that `byEvent` keeps. */
+export async function seenEvents(pool: Pool, userId: string | undefined): Promise<number> {
+  const { rows: found } = await pool.query<{ events: number }>('SELECT events FROM seen WHERE user_id = $1', [userId])
+  return found[0]?.events ?? 0
+}
