@@ -1,3 +1,3 @@
-/** The address of an act on a projection. */
-export const projectionPath = (name: string, act: 'pause' | 'resume' | 'rebuild') =>
-  `/admin/projections/${encodeURIComponent(name)}/${act}`
+/** The address of a projection, or of what stands below it in the admin API. */
+export const projectionPath = (name: string, ...below: readonly string[]) =>
+  ['/admin/projections', ...[name, ...below].map(encodeURIComponent)].join('/')

@@ -20,6 +20,8 @@ export interface ServiceClient {
   request(path: string, init?: ServiceRequest): Promise<Response>
   /** A JSON answer, checked against `shape`; ServiceAnswerUnknownError when it is another. */
   get<T>(path: string, shape: z.ZodType<T>): Promise<T>
+  /** The same for a POST; a body goes as JSON. */
+  post<T>(path: string, shape: z.ZodType<T>, body?: unknown): Promise<T>
 }
 
 export interface ServiceRequest {
@@ -52,20 +54,26 @@ export function createServiceClient(service: string, url: string, signal?: Abort
       await problemOf(response),
     )
   }
+  const ask = async <T>(path: string, shape: z.ZodType<T>, init: ServiceRequest): Promise<T> => {
+    const response = await request(path, init)
+    const named = `${init.method} ${path.replace(/\?.*/, '')}`
+    const value: unknown = await response.json().catch((cause: unknown) => {
+      throw new ServiceAnswerUnknownError(service, named, 'it is not JSON', cause)
+    })
+    const parsed = shape.safeParse(value)
+    if (parsed.success) return parsed.data
+    throw new ServiceAnswerUnknownError(service, named, z.prettifyError(parsed.error).replaceAll('\n', ' '))
+  }
   return {
     service,
     url,
     request,
-    async get(path, shape) {
-      const response = await request(path)
-      const named = `GET ${path.replace(/\?.*/, '')}`
-      const value: unknown = await response.json().catch((cause: unknown) => {
-        throw new ServiceAnswerUnknownError(service, named, 'it is not JSON', cause)
-      })
-      const parsed = shape.safeParse(value)
-      if (parsed.success) return parsed.data
-      throw new ServiceAnswerUnknownError(service, named, z.prettifyError(parsed.error).replaceAll('\n', ' '))
-    },
+    get: (path, shape) => ask(path, shape, { method: 'GET' }),
+    post: (path, shape, body) =>
+      ask(path, shape, {
+        method: 'POST',
+        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      }),
   }
 }
 

@@ -2,6 +2,8 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { type Act, type CommandContext, clientOf, type Outcome } from '../command-context.js'
 import { UsageInvalidError } from '../command-errors.js'
+import { uuid, wholeNumber } from '../option-values.js'
+import { projectionPath } from '../projection-path.js'
 import { readProjections } from '../projection-status.js'
 import { columns, counted, grouped } from '../terminal.js'
 
@@ -32,33 +34,33 @@ const discarded = z.object({ discarded: z.number(), left: z.number() })
 type Failure = z.output<typeof failure>
 type WhatIf = z.output<typeof whatIf>
 
-const path = (projection: string, userId?: string, act?: string) =>
-  ['/admin/projections', encodeURIComponent(projection), 'dead-letters', userId && encodeURIComponent(userId), act]
-    .filter(Boolean)
-    .join('/')
+const path = (projection: string, ...below: readonly string[]) => projectionPath(projection, 'dead-letters', ...below)
 
 const EXIT_CODES = `
 Exit codes: 0 nothing waits, 1 something waits or it was refused, 2 wrong usage.`
 
 const named = (verb: string, summary: string) =>
-  new Command(verb).summary(summary).argument('<projection>', 'the projection').argument('<user>', 'the id of the user')
+  new Command(verb)
+    .summary(summary)
+    .argument('<projection>', 'the projection')
+    .argument('<user>', 'the id of the user', uuid)
 
 /** `rollcall dead-letters list [projection]` */
 export const deadLettersListCommand = (act: Act): Command =>
   new Command('list')
     .summary('parked users, why, and how many events wait')
     .argument('[projection]', 'only this projection')
-    .option('--limit <n>', 'most users shown of each projection', '100')
+    .option('--limit <n>', 'most users shown of each projection', wholeNumber(1, 1_000), 100)
     .addHelpText('after', `${EXIT_CODES}\n\nExample:\n  rollcall dead-letters list people`)
     .action(act(list))
 
-async function list(context: CommandContext, only: string | undefined, { limit }: { limit: string }): Promise<Outcome> {
+async function list(context: CommandContext, only: string | undefined, { limit }: { limit: number }): Promise<Outcome> {
   const { terminal } = context
   const client = clientOf(context, 'directory')
   const names = only === undefined ? (await readProjections(client)).map(({ name }) => name) : [only]
   const projections = await Promise.all(
     names.map(async (name) => {
-      const found = await client.get(`${path(name)}?limit=${encodeURIComponent(limit)}`, parkedList)
+      const found = await client.get(`${path(name)}?limit=${limit}`, parkedList)
       return { name, ...found }
     }),
   )
@@ -106,7 +108,7 @@ export const deadLettersWhatIfCommand = (act: Act): Command =>
     .addHelpText('after', `${EXIT_CODES}\n\nExample:\n  rollcall dead-letters what-if people 0190c2f0-…`)
     .action(
       act(async (context, projection: string, userId: string) => {
-        const result = await post(context, path(projection, userId, 'what-if'), whatIf)
+        const result = await clientOf(context, 'directory').post(path(projection, userId, 'what-if'), whatIf)
         await context.terminal.result(result, () => [spokenRows(result), spoken(result, 'would be')].join('\n'))
         return result.left === 0 ? 'done' : 'wrong'
       }),
@@ -137,7 +139,7 @@ export const deadLettersRetryCommand = (act: Act): Command =>
   new Command('retry')
     .summary('apply what waits, in order, until something fails again')
     .argument('<projection>', 'the projection')
-    .argument('[user]', 'the id of the user')
+    .argument('[user]', 'the id of the user', uuid)
     .option('--all', 'every parked user of the projection')
     .addHelpText(
       'after',
@@ -161,7 +163,7 @@ async function retry(
       : (await client.get(`${path(projection)}?limit=1000`, parkedList)).users.map((user) => user.userId)
   const results: ({ userId: string } & z.output<typeof redrive>)[] = []
   for (const one of users) {
-    results.push({ userId: one, ...(await post(context, path(projection, one, 'retry'), redrive)) })
+    results.push({ userId: one, ...(await client.post(path(projection, one, 'retry'), redrive)) })
   }
   await context.terminal.result(userId === undefined ? { results } : results[0], () =>
     results.length === 0
@@ -190,7 +192,9 @@ export const deadLettersDiscardCommand = (act: Act): Command =>
           options: { reason: string; all?: boolean; dryRun?: boolean },
         ) => {
           const { reason, all = false, dryRun = false } = options
-          const result = await post(context, path(projection, userId, 'discard'), discarded, { reason, all, dryRun })
+          const client = clientOf(context, 'directory')
+          const request = { reason, all, dryRun }
+          const result = await client.post(path(projection, userId, 'discard'), discarded, request)
           await context.terminal.result({ ...result, dryRun }, () => {
             const done = dryRun ? 'would be discarded' : 'discarded'
             return `${counted(result.discarded, 'event')} ${done}, ${grouped(result.left)} left.${dryRun ? ' Nothing was done.' : ''}`
@@ -202,11 +206,3 @@ export const deadLettersDiscardCommand = (act: Act): Command =>
 
 const spoken = ({ applied, left, failure: why }: z.output<typeof redrive>, were: string) =>
   `${counted(applied, 'event')} ${were} applied, ${grouped(left)} left${why === null ? '.' : `: ${why.code} ${why.message}`}`
-
-async function post<T>(context: CommandContext, at: string, shape: z.ZodType<T>, body?: unknown): Promise<T> {
-  const response = await clientOf(context, 'directory').request(at, {
-    method: 'POST',
-    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-  })
-  return shape.parse(await response.json())
-}
