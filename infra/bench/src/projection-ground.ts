@@ -1,6 +1,7 @@
 import type { PoolClient } from '@rollcall/database'
 import { people } from '@rollcall/directory'
 import { cloudEventHeaders, type EventCodec, type UserLifecycleEvent, userLifecycle } from '@rollcall/events'
+import { userUpdated } from '@rollcall/events/testing'
 import { encodeRecordBody, type KafkaClient, partitionOf } from '@rollcall/kafka'
 import { defineProjection, type Projection, pgStore, type runProjections } from '@rollcall/projections'
 import { type BenchDatabase, PARTITIONS, until } from './bench-tools.js'
@@ -22,6 +23,22 @@ export async function sendEvents(
       return { partition: partitionOf(Buffer.from(event.userId), PARTITIONS), body, timestampMs }
     })
     await producer.send(userLifecycle.name, records)
+  }
+}
+
+/** Changes `count` users at a time, one event each, through all of them again and again. */
+export function changesOf(states: UserLifecycleEvent[], count: number): () => UserLifecycleEvent[] {
+  let from = 0
+  return () => {
+    const changes = Array.from({ length: count }, (_, at) => {
+      // A stride that is prime to the number of users walks them in no order of the table.
+      const index = ((from + at) * 7_919) % states.length
+      const changed = userUpdated(states[index] as UserLifecycleEvent)
+      states[index] = changed
+      return changed
+    })
+    from += count
+    return changes
   }
 }
 
@@ -69,7 +86,7 @@ export async function apply(
   return (end - before) / tookS
 }
 
-export function tableForm(name: string, table: string, handled: () => void): AnyProjection {
+export function tableForm(name: string, table: string, handled: (event: UserLifecycleEvent) => void): AnyProjection {
   return defineProjection<UserLifecycleEvent>({
     name,
     version: 1,
@@ -78,7 +95,7 @@ export function tableForm(name: string, table: string, handled: () => void): Any
       name: table,
       key: people.table.key,
       row(user, event) {
-        handled()
+        handled(event)
         return people.table.row(user, event as never)
       },
     },

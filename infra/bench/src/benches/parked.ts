@@ -1,11 +1,11 @@
-import { directoryMigrations, people } from '@rollcall/directory'
-import { type UserLifecycleEvent, userLifecycle } from '@rollcall/events'
+import { directoryMigrations } from '@rollcall/directory'
+import type { UserLifecycleEvent } from '@rollcall/events'
 import { userCreated, userUpdated } from '@rollcall/events/testing'
-import { defineProjection, pgStore, runProjections } from '@rollcall/projections'
+import { pgStore, runProjections } from '@rollcall/projections'
 import type { Bench } from '../bench.js'
 import { benchKafka, benchTools, makeTopic, openBenchDatabase, readyCodec } from '../bench-tools.js'
 import { interleave, median, pairedRatio } from '../measure.js'
-import { type AnyProjection, apply, ground, sendEvents, tableForm } from '../projection-ground.js'
+import { type AnyProjection, apply, changesOf, ground, sendEvents, tableForm } from '../projection-ground.js'
 
 const USERS = 100_000
 const PARKED = 1_000
@@ -48,7 +48,13 @@ export const parked: Bench = {
       }
       await sendEvents(producer, codec, states.slice(0, parkedUsers))
       const free = (first: () => void) => runner(tableForm('people_free', 'person', first))
-      const holding = (first: () => void) => runner(poisonedForm(poisoned, first))
+      const holding = (first: () => void) =>
+        runner(
+          tableForm('people_parked', 'person_parked', ({ eventId }) => {
+            first()
+            if (poisoned.has(eventId)) throw new Error('cannot make a row of this')
+          }),
+        )
       await apply(kafka, database, 'people_free', free)
       await apply(kafka, database, 'people_parked', holding)
       const { rows } = await pool.query(
@@ -57,18 +63,11 @@ export const parked: Bench = {
       log(`${rows[0]?.parked} users are parked`)
 
       let sent = -1
-      let from = 0
-      const events = Math.round(EVENTS * scale)
+      const nextChanges = changesOf(states, Math.round(EVENTS * scale))
       const prepare = async (round: number) => {
         if (sent === round) return
         sent = round
-        const chosen = Array.from({ length: events }, (_, at) => {
-          const index = ((from + at) * 7_919) % users
-          states[index] = userUpdated(states[index] as UserLifecycleEvent)
-          return states[index]
-        })
-        from += events
-        await sendEvents(producer, codec, chosen)
+        await sendEvents(producer, codec, nextChanges())
         await pool.query('CHECKPOINT')
       }
       const others = 1 - parkedUsers / users
@@ -100,22 +99,4 @@ export const parked: Bench = {
       await pool.end()
     }
   },
-}
-
-/** The directory's form on another table, with a bug: it throws on some events. */
-function poisonedForm(poisoned: ReadonlySet<string>, handled: () => void): AnyProjection {
-  return defineProjection<UserLifecycleEvent>({
-    name: 'people_parked',
-    version: 1,
-    topic: userLifecycle,
-    table: {
-      name: 'person_parked',
-      key: people.table.key,
-      row(user, event) {
-        handled()
-        if (poisoned.has(event.eventId)) throw new Error('cannot make a row of this')
-        return people.table.row(user, event as never)
-      },
-    },
-  })
 }

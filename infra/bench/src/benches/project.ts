@@ -1,12 +1,12 @@
 import type { PoolClient } from '@rollcall/database'
 import { directoryMigrations, people } from '@rollcall/directory'
 import { type UserLifecycleEvent, userLifecycle } from '@rollcall/events'
-import { userCreated, userUpdated } from '@rollcall/events/testing'
+import { userCreated } from '@rollcall/events/testing'
 import { defineProjection, type HandlerContext, pgStore, runProjections } from '@rollcall/projections'
 import type { Bench } from '../bench.js'
 import { benchKafka, benchTools, makeTopic, openBenchDatabase, readyCodec } from '../bench-tools.js'
 import { interleave, median, pairedRatio } from '../measure.js'
-import { type AnyProjection, apply, ground, sendEvents, tableForm } from '../projection-ground.js'
+import { type AnyProjection, apply, changesOf, ground, sendEvents, tableForm } from '../projection-ground.js'
 
 const USERS = 200_000
 const EVENTS = 40_000
@@ -35,20 +35,12 @@ export const project: Bench = {
       await pool.query('ALTER TABLE person_each SET (fillfactor = 85)')
       await ground(database, 'people_table', 'person', runner)
       await ground(database, 'people_each', 'person_each', runner)
-      const events = Math.round(EVENTS * scale)
+      const nextChanges = changesOf(states, Math.round(EVENTS * scale))
       let sentRound = -1
-      let from = 0
       const prepare = async (round: number) => {
         if (sentRound === round) return
         sentRound = round
-        const chosen = Array.from({ length: events }, (_, at) => {
-          // A stride that is prime to the number of users walks them in no order of the table.
-          const index = ((from + at) * 7_919) % users
-          states[index] = userUpdated(states[index] as UserLifecycleEvent)
-          return states[index]
-        })
-        from += events
-        await send(chosen)
+        await send(nextChanges())
         await pool.query('CHECKPOINT')
       }
       const figures = await interleave(rounds, {
