@@ -48,7 +48,7 @@ describe('topics apply and check', () => {
     expect(created.code).toBe(0)
     expect(JSON.parse(created.stdout)).toEqual({ topics: [{ name: topic, partitions: PARTITIONS, done: 'created' }] })
     const kept = await ask('topics', 'apply', '--file', file)
-    expect(kept).toMatchObject({ code: 0, stdout: `kept     ${topic}  3 partitions\n` })
+    expect(kept).toMatchObject({ code: 0, stderr: '', stdout: `kept     ${topic}  3 partitions\n` })
     expect(await ask('topics', 'check', '--file', file)).toMatchObject({ code: 0 })
   })
 
