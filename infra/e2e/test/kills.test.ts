@@ -64,7 +64,7 @@ test("the checker sees what is done to the real stores behind the services' back
   const [gone, changed, ahead] = rows.map(({ user_id }) => user_id) as [string, string, string]
   await directory.query('DELETE FROM person WHERE user_id = $1', [gone])
   await directory.query(`UPDATE person SET timezone = 'Mars/Olympus' WHERE user_id = $1`, [changed])
-  await directory.query('UPDATE projections.applied_version SET version = version + 1 WHERE key = $1', [ahead])
+  await directory.query('UPDATE projections.applied_version_people SET version = version + 1 WHERE key = $1', [ahead])
   await counter.query('UPDATE effect SET count = count + 1 WHERE user_id = $1', [ahead])
   await registry.query(
     `INSERT INTO audit.entry (tenant_id, actor, action, target_type, target_id, target_version, correlation_id, outcome)

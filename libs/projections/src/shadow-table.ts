@@ -40,7 +40,6 @@ export async function openShadow(pool: Pool, projection: ShadowOf): Promise<Shad
     await client.query(`CREATE TABLE ${shadow} (LIKE ${table.name} INCLUDING ALL EXCLUDING INDEXES)`)
     if (live.options !== null) await client.query(`ALTER TABLE ${shadow} SET (${live.options})`)
     await client.query(`CREATE TABLE ${versions} (LIKE ${versionTable(name)}) WITH (fillfactor = 80)`)
-    await client.query(`ALTER TABLE ${versions} ALTER COLUMN projection SET DEFAULT '${name}'`)
   })
   return {
     table: shadow,
@@ -50,17 +49,17 @@ export async function openShadow(pool: Pool, projection: ShadowOf): Promise<Shad
       live.jsonColumns.has(column) && value !== null && value !== undefined ? JSON.stringify(value) : value,
     async knownVersions(client, userIds) {
       const { rows } = await client.query<{ key: string; version: string }>(
-        `SELECT key::text, version FROM ${versions} WHERE projection = $1 AND key = ANY ($2::uuid[])`,
-        [name, userIds],
+        `SELECT key::text, version FROM ${versions} WHERE key = ANY ($1::uuid[])`,
+        [userIds],
       )
       return new Map(rows.map(({ key, version }) => [key, Number(version)]))
     },
     async recordVersions(client, users) {
       await client.query(
-        `INSERT INTO ${versions} (projection, key, version)
-         SELECT $1::text, key, version FROM unnest($2::uuid[], $3::bigint[]) AS seen (key, version)
-         ON CONFLICT (projection, key) DO UPDATE SET version = excluded.version`,
-        [name, [...users.keys()], [...users.values()].map(({ version }) => version)],
+        `INSERT INTO ${versions} (key, version)
+         SELECT key, version FROM unnest($1::uuid[], $2::bigint[]) AS seen (key, version)
+         ON CONFLICT (key) DO UPDATE SET version = excluded.version`,
+        [[...users.keys()], [...users.values()].map(({ version }) => version)],
       )
     },
     async finish(of) {
@@ -70,8 +69,7 @@ export async function openShadow(pool: Pool, projection: ShadowOf): Promise<Shad
         for (const { constraint, definition } of live.constraints) {
           await client.query(`ALTER TABLE ${shadow} ADD CONSTRAINT ${quoted(constraint)} ${definition}`)
         }
-        await client.query(`ALTER TABLE ${versions} ADD PRIMARY KEY (projection, key)`)
-        await client.query(`ALTER TABLE ${versions} ADD CHECK (projection = '${name}')`)
+        await client.query(`ALTER TABLE ${versions} ADD PRIMARY KEY (key)`)
       })
       await of.query(`ANALYZE ${shadow}, ${versions}`)
     },
@@ -79,12 +77,8 @@ export async function openShadow(pool: Pool, projection: ShadowOf): Promise<Shad
       for (const grant of live.grants) await client.query(`${grant.head} ON ${shadow} TO ${grant.tail}`)
       await client.query(`DROP TABLE ${table.name}`)
       await client.query(`ALTER TABLE ${shadow} SET SCHEMA ${quoted(live.schema)}`)
-      await client.query(`ALTER TABLE projections.applied_version DETACH PARTITION ${versionTable(name)}`)
       await client.query(`DROP TABLE ${versionTable(name)}`)
       await client.query(`ALTER TABLE ${versions} SET SCHEMA projections`)
-      await client.query(
-        `ALTER TABLE projections.applied_version ATTACH PARTITION ${versionTable(name)} FOR VALUES IN ('${name}')`,
-      )
       await client.query(`DROP SCHEMA ${schema}`)
     },
   }

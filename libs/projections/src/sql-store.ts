@@ -81,7 +81,7 @@ async function register<Tx>(connection: StoreConnection<Tx>, { name, version }: 
       [name, version, topic],
     )
     await sql.query(
-      `CREATE TABLE IF NOT EXISTS ${versionTable(name)} PARTITION OF projections.applied_version FOR VALUES IN ('${name}') WITH (fillfactor = 80)`,
+      `CREATE TABLE IF NOT EXISTS ${versionTable(name)} (key uuid PRIMARY KEY, version bigint NOT NULL) WITH (fillfactor = 80)`,
     )
   })
   const row = (await readProjections(connection.sql, [name]))[0]
@@ -129,7 +129,7 @@ async function advance(sql: Sql, moves: readonly Move[], userIds: readonly strin
      )
      SELECT NULL::text AS key, count(*) AS version FROM mine
      UNION ALL
-     SELECT key::text, version FROM ${versionTable(name)} WHERE projection = $1 AND key = ANY ($8::uuid[])`,
+     SELECT key::text, version FROM ${versionTable(name)} WHERE key = ANY ($8::uuid[])`,
     values: [
       name,
       sorted.map(({ claim }) => claim.partition),
@@ -154,10 +154,10 @@ async function recordVersions(sql: Sql, name: string, versions: ReadonlyMap<stri
   if (versions.size === 0) return
   await sql.query({
     name: `projections_versions_${name}`,
-    text: `INSERT INTO ${versionTable(name)} (projection, key, version)
-      SELECT $1::text, key, version FROM unnest($2::uuid[], $3::bigint[]) AS seen (key, version)
-      ON CONFLICT (projection, key) DO UPDATE SET version = excluded.version`,
-    values: [name, [...versions.keys()], [...versions.values()]],
+    text: `INSERT INTO ${versionTable(name)} (key, version)
+      SELECT key, version FROM unnest($1::uuid[], $2::bigint[]) AS seen (key, version)
+      ON CONFLICT (key) DO UPDATE SET version = excluded.version`,
+    values: [[...versions.keys()], [...versions.values()]],
   })
 }
 

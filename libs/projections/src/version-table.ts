@@ -1,8 +1,8 @@
 import type { Sql } from '@rollcall/database'
 
 /**
- * The partition of `projections.applied_version` that holds one projection's versions, quoted for SQL.
- * Runners address it directly: no routing per row, and no lock on the parent while a rebuild of another swaps.
+ * The table that holds the versions one projection has applied, `key` to `version`, quoted for SQL. Every projection has
+ * its own, so that a rebuild can swap it for another together with the rows it belongs to.
  */
 export const versionTable = (projection: string) => `projections."${versionTableName(projection)}"`
 
@@ -13,8 +13,8 @@ export const versionTableName = (projection: string) => `applied_version_${proje
 export async function knownVersion(sql: Sql, name: string, userId: string): Promise<number> {
   const { rows } = await sql.query<{ version: number }>({
     name: `projections_known_${name}`,
-    text: `SELECT version FROM ${versionTable(name)} WHERE projection = $1 AND key = $2::uuid`,
-    values: [name, userId],
+    text: `SELECT version FROM ${versionTable(name)} WHERE key = $1::uuid`,
+    values: [userId],
   })
   return Number(rows[0]?.version ?? 0)
 }

@@ -246,7 +246,7 @@ test('a gap parks its user only, loudly; what is missing applied, a retry brings
   expect(log.lines().filter(({ msg }) => msg === 'user parked')).toHaveLength(1)
   expect(await letters.retry(one.userId, 'test')).toMatchObject({ applied: 0, left: 1 })
   // Mended from outside: here the missing version is recorded as applied.
-  await database.pool.query('UPDATE projections.applied_version SET version = 2 WHERE key = $1', [two.userId])
+  await database.pool.query('UPDATE projections.applied_version_effects SET version = 2 WHERE key = $1', [two.userId])
   expect(await letters.retry(one.userId, 'test')).toEqual({ applied: 1, left: 0, failure: null })
   expect((await counts()).get(one.userId)).toBe(2)
   expect((await projections.status())[0]).toMatchObject({ parkedUsers: 0 })

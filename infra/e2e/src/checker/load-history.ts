@@ -47,8 +47,7 @@ export async function loadHistory(options: LoadHistoryOptions): Promise<LoadedHi
   const applied = (pool: Pool, projection: string) => () =>
     readInPages<AppliedRow>(
       pool,
-      'SELECT key AS "userId", version::float8 AS count FROM projections.applied_version WHERE projection = $1',
-      [projection],
+      `SELECT key AS "userId", version::float8 AS count FROM projections."applied_version_${projection}"`,
     )
   return {
     history: {

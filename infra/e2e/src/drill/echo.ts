@@ -7,7 +7,7 @@ export interface EchoOptions {
   /** Kafka bootstrap servers. */
   readonly kafka: string
   readonly registry: Pool
-  /** A database with `projections.applied_version`: only what a consumer has applied is certainly on the topic. */
+  /** The directory's database: only what a consumer has applied is certainly on the topic. */
   readonly directory: Pool
   readonly topic: string
   readonly partitions: number
@@ -35,8 +35,8 @@ export function startEcho({ kafka, registry, directory, topic, partitions, logge
 
   async function once(): Promise<void> {
     const applied = await directory.query<{ key: string; version: string }>(
-      `SELECT key::text AS key, version::text AS version FROM projections.applied_version
-       WHERE projection = 'people' AND key >= $1 ORDER BY key LIMIT ${RECORDS}`,
+      `SELECT key::text AS key, version::text AS version FROM projections.applied_version_people
+       WHERE key >= $1 ORDER BY key LIMIT ${RECORDS}`,
       [await anyUser(directory)],
     )
     const { rows } = await registry.query<{ key: string; record: Buffer }>(
@@ -76,8 +76,7 @@ export function startEcho({ kafka, registry, directory, topic, partitions, logge
 /** The id of some user, near the beginning or the end of all. */
 async function anyUser(directory: Pool): Promise<string> {
   const { rows } = await directory.query<{ key: string }>(
-    `SELECT key::text AS key FROM projections.applied_version TABLESAMPLE SYSTEM (5) WHERE projection = 'people'
-     ORDER BY random() LIMIT 1`,
+    `SELECT key::text AS key FROM projections.applied_version_people TABLESAMPLE SYSTEM (5) ORDER BY random() LIMIT 1`,
   )
   return rows[0]?.key ?? '00000000-0000-0000-0000-000000000000'
 }

@@ -4,7 +4,7 @@ import { until } from '../stack/until.js'
 
 export interface QuietOptions {
   readonly registry: Pool
-  /** Databases that hold `projections.applied_version`, by the projection to look at. */
+  /** Databases of consumers, by the projection to look at. */
   readonly consumers: ReadonlyArray<{ readonly pool: Pool; readonly projection: string }>
   readonly timeoutMs: number
   /** Gives up earlier when nothing has moved for this long. @default 60_000 */
@@ -30,8 +30,7 @@ export async function quiet({ registry, consumers, timeoutMs, stallMs = 60_000 }
     for (const { pool, projection } of consumers) {
       const applied = await total(
         pool,
-        'SELECT coalesce(sum(version), 0)::float8 AS total FROM projections.applied_version WHERE projection = $1',
-        [projection],
+        `SELECT coalesce(sum(version), 0)::float8 AS total FROM projections."applied_version_${projection}"`,
       )
       totals.push(applied)
     }
@@ -44,7 +43,7 @@ export async function quiet({ registry, consumers, timeoutMs, stallMs = 60_000 }
   return Date.now() - startedAt
 }
 
-async function total(pool: Pool, sql: string, values: unknown[] = []): Promise<number> {
-  const { rows } = await pool.query<{ total: number }>(sql, values)
+async function total(pool: Pool, sql: string): Promise<number> {
+  const { rows } = await pool.query<{ total: number }>(sql)
   return rows[0]?.total ?? 0
 }

@@ -29,15 +29,8 @@ CREATE TABLE checkpoint (
     failure jsonb,
 
     CONSTRAINT checkpoint_pkey PRIMARY KEY (projection, partition),
-    CONSTRAINT checkpoint_projection_fkey FOREIGN KEY (projection) REFERENCES projection (name) ON DELETE CASCADE
+    CONSTRAINT checkpoint_projection_fkey FOREIGN KEY (projection) REFERENCES projection (name) ON UPDATE CASCADE ON DELETE CASCADE
 ) WITH (fillfactor = 20);
 
--- The last version applied per user. One partition per projection (made when it is registered), so that a rebuild can
--- swap in a whole new set of versions together with the rows they belong to.
-CREATE TABLE applied_version (
-    projection text COLLATE "C" NOT NULL,
-    key uuid NOT NULL,
-    version bigint NOT NULL,
-
-    CONSTRAINT applied_version_pkey PRIMARY KEY (projection, key)
-) PARTITION BY LIST (projection);
+-- The last version applied per user stands in a table per projection, `applied_version_<projection>`, made when it is
+-- registered: so a rebuild can swap in a whole new set of versions together with the rows they belong to.

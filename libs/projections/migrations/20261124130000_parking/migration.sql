@@ -12,7 +12,7 @@ CREATE TABLE parked_user (
     parked_at timestamptz NOT NULL DEFAULT now(),
 
     CONSTRAINT parked_user_pkey PRIMARY KEY (projection, key),
-    CONSTRAINT parked_user_projection_fkey FOREIGN KEY (projection) REFERENCES projection (name) ON DELETE CASCADE
+    CONSTRAINT parked_user_projection_fkey FOREIGN KEY (projection) REFERENCES projection (name) ON UPDATE CASCADE ON DELETE CASCADE
 );
 
 -- Records that were not applied, as they stand in the topic.
@@ -32,7 +32,7 @@ CREATE TABLE dead_letter (
     parked_at timestamptz NOT NULL DEFAULT now(),
 
     CONSTRAINT dead_letter_pkey PRIMARY KEY (projection, partition, "offset"),
-    CONSTRAINT dead_letter_projection_fkey FOREIGN KEY (projection) REFERENCES projection (name) ON DELETE CASCADE
+    CONSTRAINT dead_letter_projection_fkey FOREIGN KEY (projection) REFERENCES projection (name) ON UPDATE CASCADE ON DELETE CASCADE
 );
 
 CREATE INDEX dead_letter_key ON dead_letter (projection, key, "offset");
