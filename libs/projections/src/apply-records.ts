@@ -1,5 +1,5 @@
 import type { KafkaRecord, RecordBatch } from '@rollcall/kafka'
-import { beginSpan, currentTraceparent, type Logger, serializeError, withSpan } from '@rollcall/observability'
+import { beginSpan, currentTraceparent, type Logger, serializeError, step, withSpan } from '@rollcall/observability'
 import { type Effects, HandlerFailure } from './apply-effects.js'
 import type { Clock } from './clock.js'
 import { type Decision, decide } from './decide.js'
@@ -91,6 +91,7 @@ export async function applyRecords<E extends ProjectedEvent, Tx>(
     if (item === undefined) return DROPPED
     items.push(item)
   }
+  step('runner.decoded')
   return apply({ held, batch, items, to })
 }
 
@@ -210,11 +211,14 @@ export function transact<E extends ProjectedEvent, Tx>(
       const settled = await store.transaction(async (transaction) => {
         const known = await transaction.advance(moves, [...users])
         if (known === undefined) throw LOST
+        step('runner.advanced')
         const decided = works.map(({ items, held }) => decide(items, known, held.parked))
         const chosen = chosenOf(works, decided)
         if (chosen.length > 0) {
           await applyChosen(all, chosen, (events) => effects.apply(events, transaction))
+          step('runner.applied')
           await transaction.recordVersions(name, new Map(decided.flatMap(({ versions }) => [...versions])))
+          step('runner.versions-recorded')
         }
         const results = works.map((work, at): Settled<E> => {
           const decision = decided[at] as Decision
@@ -224,9 +228,11 @@ export function transact<E extends ProjectedEvent, Tx>(
         if (parkings.length > 0) {
           const full = await transaction.park(name, parkings, parkingLimits)
           if (full !== undefined) throw new ParkingFullFailure(full.offset, full.problem)
+          step('runner.parked')
         }
         return results
       })
+      step('runner.committed')
       for (const one of settled) settle(one, options)
     } catch (error) {
       for (const span of spans) span.fail(error)

@@ -1,4 +1,4 @@
-import { type Logger, serializeError } from '@rollcall/observability'
+import { type Logger, serializeError, step } from '@rollcall/observability'
 import type { Clock } from './clock.js'
 import type { ProjectedEvent, Projection } from './define-projection.js'
 import type { ParkingLimits } from './parking.js'
@@ -117,6 +117,7 @@ export function gapHealer<E extends ProjectedEvent, Tx>(options: GapHealerOption
       if (failure !== undefined) logger.error({ projection: name, failure }, 'gap cannot be healed')
       return undefined
     }
+    step('heal.fetched')
     const healing = await redrive.heal(userId, gap, missing)
     if (healing === undefined) return undefined
     const { applied, left, version, failure } = healing

@@ -1,5 +1,5 @@
 import type { KafkaConsumer, RecordBatch } from '@rollcall/kafka'
-import { type Logger, serializeError } from '@rollcall/observability'
+import { type Logger, serializeError, step } from '@rollcall/observability'
 import type { Effects } from './apply-effects.js'
 import { type ApplyOptions, applyRecords, type Held, type Outcome } from './apply-records.js'
 import { applyTogether } from './apply-together.js'
@@ -145,7 +145,9 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
   async function claim(partitions: readonly number[], { seek }: { readonly seek: boolean }): Promise<void> {
     const low = new Map((await kafka.offsets(topic.name)).map((one) => [one.partition, one.low]))
     const startAt = new Map(partitions.map((partition) => [partition, low.get(partition) ?? 0]))
+    step('runner.claiming')
     const claims = await persist(() => store.claim(name, instance, startAt))
+    step('runner.claimed')
     const parked = await persist(() => store.parkedUsers(name, partitions))
     // Read after the claim: the claim may have waited for a batch that went beyond what was the end before it.
     const offsets = new Map((await kafka.offsets(topic.name)).map((one) => [one.partition, one]))

@@ -1,4 +1,4 @@
-import type { Logger } from '@rollcall/observability'
+import { type Logger, step as passed } from '@rollcall/observability'
 import { type Effects, HandlerFailure } from './apply-effects.js'
 import { type ChangedRow, changedRows } from './changed-rows.js'
 import type { Clock } from './clock.js'
@@ -194,8 +194,11 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
         store.transaction(async (transaction) => {
           const opened = await open(transaction, userId)
           if (gap !== undefined && !isLast(gap, opened)) return undefined
+          passed('redrive.opened')
           const stepped = await step(transaction, userId, opened, condemned, before)
+          passed('redrive.applied')
           const kept = await keep(transaction, userId, stepped)
+          passed('redrive.kept')
           const facts = {
             applied: stepped.applied,
             left: kept.left,
@@ -207,6 +210,7 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
         }),
       )
       if (result === undefined) return undefined
+      passed('redrive.committed')
       applied += result.applied
       if (result.left === 0 || result.failure !== null) return { ...result, applied }
     }

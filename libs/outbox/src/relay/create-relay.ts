@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { createPool, listen, type Pool } from '@rollcall/database'
 import { errorCode } from '@rollcall/errors'
+import { step } from '@rollcall/observability'
 import { WAKE_UP_CHANNEL } from '../create-wake-up.js'
 import { RelayUnhealthyError } from '../errors.js'
 import { relayStatus } from '../relay-status.js'
@@ -87,6 +88,7 @@ export function createRelay(config: RelayConfig): Relay {
       await sleep(options.standbyPollMs, stop.signal)
       return
     }
+    step('relay.lead-taken')
     role = 'leader'
     epoch = term.epoch
     metrics.led(epoch, true)

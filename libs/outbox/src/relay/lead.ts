@@ -1,6 +1,6 @@
 import type { Pool } from '@rollcall/database'
 import { isRetryable } from '@rollcall/errors'
-import type { Logger } from '@rollcall/observability'
+import { type Logger, step } from '@rollcall/observability'
 import { OutboxPartitionsChangedError, OutboxRecordTooLargeError } from '../errors.js'
 import { createBackoff, sleep } from './backoff.js'
 import { type OutboxReader, openOutboxReader } from './outbox-reader.js'
@@ -102,7 +102,9 @@ async function followOutbox(leading: Leading): Promise<void> {
       continue
     }
     if (page.rows > 0) {
+      step('relay.looked')
       await ship(page)
+      step('relay.shipped')
       pauseMs = SHORTEST_PAUSE_MS
     }
     position = {
@@ -156,12 +158,15 @@ async function workOffBackLog(
     const isLast = page.rows < options.pageRows && page.lastId >= range.firstFresh
     // The next page is read while Kafka acknowledges this one.
     next = isLast ? undefined : read(page.lastId)
+    step('relay.page-read')
     await ship(page)
+    step('relay.page-shipped')
     position = { ...position, lastId: page.lastId, shipped: position.shipped + page.rows }
     keeper.acknowledge(position, true)
   }
   await next?.catch(() => {})
   if (end.aborted) return position
+  step('relay.back-log-ended')
   position = { ...position, snap: upper, upper: null }
   keeper.acknowledge(position, true)
   logger.info({ epoch: term.epoch, messages: position.shipped - before }, 'back-log worked off')

@@ -1,6 +1,6 @@
 import type { Sql } from '@rollcall/database'
 import { isTransientDatabaseError } from '@rollcall/database'
-import type { Logger } from '@rollcall/observability'
+import { type Logger, step } from '@rollcall/observability'
 import { type Position, storePosition, type Term } from './relay-state.js'
 
 export interface PositionKeeperOptions {
@@ -41,7 +41,9 @@ export function createPositionKeeper(options: PositionKeeperOptions): PositionKe
   const store = async () => {
     const next = acked
     const sentAtMs = monotonicMs()
+    step('relay.storing')
     await storePosition(sql, term.epoch, stored, next)
+    step('relay.stored')
     stored = next
     leadUntilMs = sentAtMs + leaseMs
   }

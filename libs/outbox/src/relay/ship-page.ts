@@ -1,5 +1,6 @@
 import { errorCode, isRetryable } from '@rollcall/errors'
 import { partitionOf } from '@rollcall/kafka'
+import { step } from '@rollcall/observability'
 import { OutboxRecordInvalidError } from '../errors.js'
 import { keyOf, type Page, type RoutableRecord, type TopicBatch } from './page.js'
 import type { Publisher } from './publisher.js'
@@ -72,8 +73,10 @@ export function* chunksOf(
 async function send(topic: string, batch: TopicBatch, from: number, to: number, options: ShipOptions): Promise<void> {
   for (;;) {
     await options.ensureLead()
+    step('relay.sending')
     try {
       await options.publisher.send(topic, batch.records.slice(from, to))
+      step('relay.sent')
       return
     } catch (error) {
       if (errorCode(error) === 'ERR_KAFKA_RECORD_TOO_LARGE') return halve(topic, batch, from, to, options, error)

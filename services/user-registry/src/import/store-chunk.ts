@@ -1,4 +1,5 @@
 import { type Sql, uniqueViolation } from '@rollcall/database'
+import { step } from '@rollcall/observability'
 import { isLostRace } from '../lost-race.js'
 import { UserContendedError, UserEmailTakenError, UserNameTakenError } from '../users/user-errors.js'
 import { findTaken, nothingTaken, type Taken } from './find-taken.js'
@@ -27,7 +28,9 @@ export async function storeChunk(
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const { accepted, results } = judge(candidates, taken)
     try {
+      step('import.writing')
       await insertUsers(sql, tenantId, accepted)
+      step('import.written')
       return results
     } catch (error) {
       if (uniqueViolation(error) === undefined && !isLostRace(error)) throw error

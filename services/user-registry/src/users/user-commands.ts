@@ -2,6 +2,7 @@ import { type Sql, uniqueViolation } from '@rollcall/database'
 import { RollcallError } from '@rollcall/errors'
 import type { EventCodec, UserLifecycleEvent } from '@rollcall/events'
 import { type EntityTags, ifMatchAllows, PreconditionFailedError } from '@rollcall/http'
+import { step } from '@rollcall/observability'
 import { findAnswer, type IdempotentRequest, keepAnswer } from '../idempotency/answer-store.js'
 import { IdempotencyInProgressError } from '../idempotency/idempotency-errors.js'
 import { isLostRace } from '../lost-race.js'
@@ -82,11 +83,13 @@ export function createUserCommands(options: UserCommandsOptions): UserCommands {
       document,
       ...(idempotency === undefined ? {} : { answer: { ...idempotency, status } }),
     }
+    step('registry.writing')
     try {
       if (!(await writeUser(sql, change))) return undefined
     } catch (error) {
       throw (await takenError(sql, user, error)) ?? error
     }
+    step('registry.written')
     committed()
     return { status, userId: user.id, version: user.version, body: document, replayed: false }
   }

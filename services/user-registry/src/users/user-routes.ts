@@ -1,7 +1,7 @@
 import type { Sql } from '@rollcall/database'
 import type { EventCodec, JsonObject, User, UserLifecycleEvent } from '@rollcall/events'
 import { type App, etagOf, ifNoneMatchHolds, parseEntityTags, RequestInvalidError } from '@rollcall/http'
-import { currentRequest } from '@rollcall/observability'
+import { currentRequest, step } from '@rollcall/observability'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { IdempotencyKeyInvalidError, ReplayedRefusalError } from '../idempotency/idempotency-errors.js'
@@ -206,6 +206,7 @@ export function addUserRoutes(app: App, options: UserRoutesOptions): void {
         reply.header('rollcall-propagation', await waitForPropagation(subscribers, { userId, version }, query))
       }
       sendText(reply, status, body)
+      step('registry.answered')
     } catch (error) {
       if (error instanceof ReplayedRefusalError) reply.header('idempotency-replayed', 'true')
       throw error instanceof UserInvalidError ? new RequestInvalidError(error.problems) : error
