@@ -28,17 +28,16 @@ export function effectsOf<E extends ProjectedEvent, Tx>(projection: Projection<E
     const writer = tableWriter(projection)
     return {
       table: writer,
-      async apply(events, { sql }) {
+      async apply(events, { rows }) {
         try {
-          await writer.write(sql, latestStates(events))
+          await writer.write(rows, latestStates(events))
         } catch (error) {
           // What the database refuses names no row: then the event is found by halving.
           if (error instanceof RowFailure) throw new HandlerFailure(events.indexOf(error.event as E), error.cause)
           throw error
         }
       },
-      // Not TRUNCATE: readers would wait for the rebuild's transaction instead of seeing the old rows.
-      reset: async ({ sql }) => void (await sql.query(`DELETE FROM ${table.name}`)),
+      reset: ({ rows }) => rows.clear(table.name),
     }
   }
   if (projection.onBatch !== undefined) {

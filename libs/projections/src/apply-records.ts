@@ -99,6 +99,8 @@ const APPLIED: Outcome = { end: 'applied' }
 const DROPPED = { end: 'dropped' } as const
 const FENCED: Outcome = { end: 'fenced' }
 
+const READ_AGAIN = { isTransient: () => false, maxAttempts: Number.POSITIVE_INFINITY }
+
 /**
  * The registry of schemas may be away while a new schema arrives: that passes. Bytes that are no event stay so.
  *
@@ -113,7 +115,7 @@ async function readAgain<E extends ProjectedEvent, Tx>(
 ): Promise<Delivered<E> | undefined> {
   let error = first
   for (let attempt = 1; ; attempt++) {
-    const waitMs = nextWaitMs(error, attempt, { isTransient: () => false, maxAttempts: Number.POSITIVE_INFINITY })
+    const waitMs = nextWaitMs(error, attempt, { ...READ_AGAIN, random: options.clock.random })
     if (waitMs === undefined) return unreadable(batch, record, error, options.clock)
     if (!(await waitToRetry(waitMs, attempt, error, batch, options))) return undefined
     try {
@@ -176,8 +178,8 @@ async function applyOnce<E extends ProjectedEvent, Tx>(work: Work<E>, options: A
     } catch (error) {
       if (error === LOST) return afterLoss(work, options)
       const cause = error instanceof HandlerFailure ? error.cause : error
-      const { store, maxHandlerAttempts: maxAttempts } = options
-      const waitMs = nextWaitMs(cause, attempt, { isTransient: store.isTransient, maxAttempts })
+      const { store, clock, maxHandlerAttempts: maxAttempts } = options
+      const waitMs = nextWaitMs(cause, attempt, { isTransient: store.isTransient, maxAttempts, random: clock.random })
       if (waitMs === undefined) throw error
       if (!(await waitToRetry(waitMs, attempt, cause, batch, options))) return DROPPED
     }

@@ -19,7 +19,7 @@ export interface TogetherOptions<E extends ProjectedEvent, Tx> extends ApplyOpti
 export function applyTogether<E extends ProjectedEvent, Tx>(
   options: TogetherOptions<E, Tx>,
 ): (work: Work<E>) => Promise<Outcome> {
-  const { concurrency, maxEventsPerTransaction } = options
+  const { concurrency, maxEventsPerTransaction, clock } = options
   const waiting: Waiting<E>[] = []
   let running = 0
   let isStarting = false
@@ -28,7 +28,7 @@ export function applyTogether<E extends ProjectedEvent, Tx>(
   function startSoon(): void {
     if (isStarting) return
     isStarting = true
-    setImmediate(() => {
+    clock.soon(() => {
       isStarting = false
       while (running < concurrency && waiting.length > 0) {
         running++

@@ -1,5 +1,5 @@
 import type { ProjectionStore, StoreTransaction } from './projection-store.js'
-import { quoted } from './table-writer.js'
+import { quoted } from './table-rows.js'
 
 /** A row a transaction changed: as committed before it, and as it would be. */
 export interface ChangedRow {

@@ -9,6 +9,7 @@ import { forgetParked } from './parking-sql.js'
 import { RebuildFailedError, RebuildRunningError } from './projection-errors.js'
 import type { ProjectionStore, RebuildProgress } from './projection-store.js'
 import { dropShadow, openShadow, type Shadow } from './shadow-table.js'
+import { sqlRows } from './table-rows.js'
 import { RowFailure, type TableWriter } from './table-writer.js'
 import { versionTable } from './version-table.js'
 
@@ -317,7 +318,7 @@ async function applyStretch<E extends ProjectedEvent>(
     const event = await options.decode(one.value)
     latest.push({ userId, version: one.version, user: event.user, event, deleted: event.user.status === 'deleted' })
   }
-  await options.writer.write(client, latest, shadow.table).catch((error: unknown) => {
+  await options.writer.write(sqlRows(client), latest, shadow.table).catch((error: unknown) => {
     throw error instanceof RowFailure ? error.cause : error
   })
   await shadow.recordVersions(client, newer)

@@ -65,7 +65,7 @@ export function gapHealer<E extends ProjectedEvent, Tx>(options: GapHealerOption
       idle = (await look()) > 0 ? 0 : idle + 1
       if (closing.signal.aborted) return
       const nextMs = Math.min(...[...delays.values()].map(({ until }) => until - clock.now()))
-      await clock.wait(Math.max(1, Math.min(nextMs, backOffMs(idle + 3, LONGEST_NAP_MS))), nap.signal)
+      await clock.wait(Math.max(1, Math.min(nextMs, backOffMs(idle + 3, LONGEST_NAP_MS, clock.random))), nap.signal)
     }
   }
 
@@ -96,7 +96,7 @@ export function gapHealer<E extends ProjectedEvent, Tx>(options: GapHealerOption
     } catch (error) {
       if (closing.signal.aborted || error instanceof UserNotParkedError) return
       const attempt = (delays.get(userId)?.attempt ?? 0) + 1
-      const waitMs = backOffMs(attempt, LONGEST_DELAY_MS)
+      const waitMs = backOffMs(attempt, LONGEST_DELAY_MS, clock.random)
       delays.set(userId, { attempt, until: clock.now() + waitMs })
       const facts = { projection: name, userId, attempt, waitMs, err: serializeError(error) }
       if (attempt === 1 || attempt % 10 === 0) logger.warn(facts, 'gap healing will be tried again')

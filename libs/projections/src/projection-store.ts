@@ -1,6 +1,7 @@
 import type { Pool, Sql } from '@rollcall/database'
 import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from './parking.js'
 import type { PartitionFailure } from './partition-failure.js'
+import type { TableRows } from './table-rows.js'
 
 /**
  * The port to the database that holds a read model, its checkpoints and its users' versions.
@@ -144,6 +145,8 @@ export interface RebuildProgress {
 export interface StoreTransaction<Tx> {
   readonly tx: Tx
   readonly sql: Sql
+  /** For `table` projections. */
+  readonly rows: TableRows
   /**
    * Moves the checkpoints of one projection, if epochs, positions and parking are still ours, and reads the known versions of the
    * users named. Undefined when one of the partitions was lost: the caller must roll back.

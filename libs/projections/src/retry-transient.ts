@@ -19,7 +19,7 @@ export async function retryTransient<T>(
     try {
       return await work()
     } catch (error) {
-      const waitMs = nextWaitMs(error, attempt, { isTransient, maxAttempts: 0 })
+      const waitMs = nextWaitMs(error, attempt, { isTransient, maxAttempts: 0, random: clock.random })
       if (waitMs === undefined) throw error
       if (attempt % 10 === 1) {
         logger.warn({ projection: name, attempt, err: serializeError(error) }, 'projection database not reachable')

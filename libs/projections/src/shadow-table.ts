@@ -1,6 +1,6 @@
 import { type Pool, type PoolClient, withTransaction } from '@rollcall/database'
 import { RebuildFailedError } from './projection-errors.js'
-import { quoted } from './table-writer.js'
+import { quoted } from './table-rows.js'
 import { versionTable, versionTableName } from './version-table.js'
 
 /** A read model's table and its user versions, being built beside the live ones. */

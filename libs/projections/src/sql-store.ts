@@ -23,6 +23,7 @@ import type {
   RebuildProgress,
   StoreTransaction,
 } from './projection-store.js'
+import { sqlRows } from './table-rows.js'
 import { knownVersion, versionTable } from './version-table.js'
 
 /** How a store reaches Postgres: what differs between pg and Prisma. */
@@ -59,6 +60,7 @@ function storeTransaction<Tx>(tx: Tx, sql: Sql): StoreTransaction<Tx> {
   return {
     tx,
     sql,
+    rows: sqlRows(sql),
     advance: (moves, userIds) => advance(sql, moves, userIds),
     park: (name, parkings, limits) => park(sql, name, parkings, limits),
     openParked: (name, userId, limit) => openParked(sql, name, userId, limit),

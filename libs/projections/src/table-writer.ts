@@ -1,6 +1,6 @@
-import type { Sql } from '@rollcall/database'
 import type { LatestState, ProjectedEvent, TableProjection, TableRow } from './define-projection.js'
 import { ProjectionInvalidError } from './projection-errors.js'
+import type { RowTable, TableRows } from './table-rows.js'
 
 /** `row()` threw on the event. */
 export class RowFailure extends Error {
@@ -12,10 +12,10 @@ export class RowFailure extends Error {
   }
 }
 
-/** Writes the rows of a `table` projection: one statement for all that stay, one for all that leave. */
+/** Makes the rows of a `table` projection and hands them over: all that leave, all that stay. */
 export interface TableWriter<E extends ProjectedEvent> {
   /** Writes the last state of each user into the table, or into one of the same shape. @throws RowFailure */
-  write(sql: Sql, latest: readonly LatestState<E>[], into?: string): Promise<void>
+  write(target: TableRows, latest: readonly LatestState<E>[], into?: string): Promise<void>
   /** The user's row with the key filled in, checked; null when it has none. */
   rowOf(userId: string, user: E['user'], event: E): TableRow | null
   /** The columns the rows have, the key first; undefined before the first row. */
@@ -24,7 +24,7 @@ export interface TableWriter<E extends ProjectedEvent> {
 
 export function tableWriter<E extends ProjectedEvent>({ name, table }: TableProjection<E>): TableWriter<E> {
   let columns: readonly string[] | undefined
-  const statements = new Map<string, string>()
+  const tables = new Map<string, RowTable>()
 
   const rowOf = (userId: string, user: E['user'], event: E): TableRow | null => {
     const given = table.row(user, event)
@@ -52,69 +52,29 @@ export function tableWriter<E extends ProjectedEvent>({ name, table }: TableProj
     }
   }
 
-  const upsert = (into: string) => {
-    let text = statements.get(into)
-    if (text === undefined && columns !== undefined) {
-      text = upsertSql(into, table.key, columns)
-      statements.set(into, text)
-    }
-    return text ?? ''
+  const tableOf = (into: string): RowTable => {
+    const known = tables.get(into)
+    if (known !== undefined) return known
+    const statement = into === table.name ? { statement: name } : {}
+    const made = { name: into, key: table.key, columns: columns ?? [], ...statement }
+    // Before the first row the columns are not known yet.
+    if (columns !== undefined) tables.set(into, made)
+    return made
   }
 
   return {
     rowOf,
     columns: () => columns,
-    async write(sql, latest, into = table.name) {
+    async write(target, latest, into = table.name) {
       const leaving: string[] = []
-      const rows: string[] = []
+      const rows: TableRow[] = []
       for (const { userId, user, event } of latest) {
         const row = rowOrFailure(userId, user, event)
         if (row === null) leaving.push(userId)
-        else rows.push(rowJson(row))
+        else rows.push(row)
       }
-      if (leaving.length > 0) {
-        await sql.query({
-          ...(into === table.name ? { name: `projections_leave_${name}` } : {}),
-          text: `DELETE FROM ${into} WHERE ${quoted(table.key)} = ANY ($1::uuid[])`,
-          values: [leaving],
-        })
-      }
-      if (rows.length > 0) {
-        await sql.query({
-          ...(into === table.name ? { name: `projections_write_${name}` } : {}),
-          text: upsert(into),
-          values: [`[${rows.join(',')}]`],
-        })
-      }
+      if (leaving.length > 0) await target.remove(tableOf(into), leaving)
+      if (rows.length > 0) await target.upsert(tableOf(into), rows)
     },
   }
 }
-
-// One JSON parameter instead of an array per column: unnest() cannot carry array columns, and the table's own row type
-// says how to read each value. Lab: 0.93-0.97 of the rate of unnest.
-function upsertSql(into: string, key: string, columns: readonly string[]): string {
-  const names = columns.map(quoted).join(', ')
-  const updates = columns
-    .filter((column) => column !== key)
-    .map((column) => `${quoted(column)} = excluded.${quoted(column)}`)
-  const onConflict = updates.length > 0 ? `DO UPDATE SET ${updates.join(', ')}` : 'DO NOTHING'
-  return `INSERT INTO ${into} (${names}) SELECT ${names} FROM json_populate_recordset(NULL::${into}, $1::json) ON CONFLICT (${quoted(key)}) ${onConflict}`
-}
-
-function rowJson(row: TableRow): string {
-  for (const column in row) {
-    const value = row[column]
-    if (typeof value === 'bigint' || value instanceof Uint8Array) return JSON.stringify(plainRow(row))
-  }
-  return JSON.stringify(row)
-}
-
-const plainRow = (row: TableRow) =>
-  Object.fromEntries(
-    Object.entries(row).map(([column, value]) => {
-      if (typeof value === 'bigint') return [column, value.toString()]
-      return [column, value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : value]
-    }),
-  )
-
-export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { RollcallError } from '@rollcall/errors'
 import { userLifecycle } from '@rollcall/events'
 import { history, userCreated } from '@rollcall/events/testing'
-import { defineProjection, pgStore } from '../src/index.js'
+import { defineProjection, pgStore, systemClock } from '../src/index.js'
 import { memoryLog } from './memory-log.js'
 import {
   byBatch,
@@ -298,7 +298,7 @@ test('lag without progress turns readiness red', async () => {
   const log = memoryLog(1)
   log.append(0, ...history(3))
   let now = 1_000_000
-  const clock = { now: () => now, wait: () => new Promise<void>((resolve) => setTimeout(resolve, 5)) }
+  const clock = { ...systemClock, now: () => now, wait: () => new Promise<void>((resolve) => setTimeout(resolve, 5)) }
   const { projections } = run(fixed, log, [byEvent()], { clock, stuckAfterMs: 1_000 })
   await projections.start()
   await expect(projections.checkProgress()).rejects.toThrow('has not joined')

@@ -58,7 +58,7 @@ function announce({ at = topic, waitMs = 5 } = {}) {
     status: async () => [status],
     logger: log.logger,
     clock: {
-      now: systemClock.now,
+      ...systemClock,
       wait: (ms, signal) => systemClock.wait(ms === 1_000 ? waitMs : ms, signal),
     },
   })
