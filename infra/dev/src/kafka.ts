@@ -12,13 +12,14 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { cachedDirectory, cacheKey } from './cache.js'
-import { findJava, type Java, resolveWithMaven } from './java.js'
+import { findJava, type Java } from './java.js'
 import { countBrokers } from './kafka-probe.js'
 import { type ManagedProcess, manageProcess } from './managed-process.js'
+import { mavenClassPath } from './maven-class-path.js'
 import { findFreePort } from './ports.js'
 
 const run = promisify(execFile)
@@ -122,17 +123,7 @@ interface InstalledKafka {
 
 /** Jars, class archive and formatted template in the user's cache; seconds the first time, nothing afterwards. */
 export async function installKafka(java: Java): Promise<InstalledKafka> {
-  const pom = join(assets, 'pom.xml')
-  const key = cacheKey(readFileSync(pom))
-  const jars = await cachedDirectory(`kafka-${key}`, (directory) =>
-    resolveWithMaven(pom, 'copy-dependencies', directory),
-  )
-  // Sorted and explicit: the class archive is valid for exactly this class path, and a wildcard's order is not stable.
-  const classPath = readdirSync(jars)
-    .filter((file) => file.endsWith('.jar'))
-    .sort()
-    .map((file) => join(jars, file))
-    .join(delimiter)
+  const { classPath, key } = await mavenClassPath('kafka', join(assets, 'pom.xml'))
   const prepared = await cachedDirectory(
     `kafka-${key}-${cacheKey(java.version, classPath, ARCHIVE_RECIPE)}`,
     (directory) => prepare(java, classPath, directory),
