@@ -8,6 +8,8 @@ export interface BenchStack {
   readonly schemaRegistry: string
   /** URL of an existing or new database of the server; the caller creates it with `ensureDatabase`. */
   databaseUrl(name: string): string
+  /** Process id of a part of the stack: `postgres`, `kafka`. */
+  pidOf(name: string): number
   close(): Promise<void>
 }
 
@@ -28,6 +30,11 @@ export async function startBenchStack(): Promise<BenchStack> {
     kafka: endpoints.kafka,
     schemaRegistry: endpoints.schemaRegistry,
     databaseUrl: (name) => databaseUrl(endpoints.postgres, name),
+    pidOf(name) {
+      const pid = stack.processes.find((one) => one.name === name)?.pid
+      if (pid === undefined) throw new Error(`${name} does not run`)
+      return pid
+    },
     close: async () => {
       await stack.stop()
       await rm(dataDir, { recursive: true, force: true })

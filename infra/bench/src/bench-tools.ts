@@ -51,12 +51,13 @@ export async function makeTopic(kafka: KafkaClient, name: string = userLifecycle
   ])
 }
 
-/** Holds a writing transaction open, with a transaction id of its own; answers how to end it. */
+/** Holds a writing transaction open, with a transaction id and a snapshot of its own; answers how to end it. */
 export async function holdTransaction(url: string): Promise<() => Promise<void>> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   await client.query('CREATE TABLE IF NOT EXISTS public.bench_held (at timestamptz)')
-  await client.query('BEGIN')
+  // Its snapshot lasts as long as it does: nothing deleted meanwhile can be vacuumed.
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
   await client.query('INSERT INTO public.bench_held VALUES (now())')
   return async () => {
     await client.query('ROLLBACK')

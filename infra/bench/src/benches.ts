@@ -4,6 +4,7 @@ import { http } from './benches/http.js'
 import { idle } from './benches/idle.js'
 import { latency } from './benches/latency.js'
 import { parked } from './benches/parked.js'
+import { peers } from './benches/peers.js'
 import { project } from './benches/project.js'
 import { rebuild } from './benches/rebuild.js'
 import { relay } from './benches/relay.js'
@@ -11,4 +12,16 @@ import { start } from './benches/start.js'
 import { write } from './benches/write.js'
 
 /** In the order in which they are run and shown. */
-export const benches: readonly Bench[] = [write, http, relay, latency, hotKeys, project, parked, rebuild, idle, start]
+export const benches: readonly Bench[] = [
+  write,
+  http,
+  relay,
+  latency,
+  hotKeys,
+  project,
+  parked,
+  rebuild,
+  idle,
+  start,
+  peers,
+]

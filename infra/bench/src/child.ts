@@ -6,6 +6,9 @@ export interface Child<Commands extends CommandMap> {
     name: Name,
     ...input: Parameters<Commands[Name]>
   ): Promise<Awaited<ReturnType<Commands[Name]>>>
+  readonly pid: number
+  /** SIGKILL; calls under way reject. */
+  kill(): Promise<void>
   close(): Promise<void>
 }
 
@@ -45,6 +48,14 @@ export function startChild<Commands extends CommandMap>(file: string): Child<Com
         waiting.set(id, { resolve, reject })
         child.send({ id, name, input } satisfies Call, (error) => error && reject(error))
       }),
+    get pid() {
+      if (child.pid === undefined) throw new Error(`${file} did not start`)
+      return child.pid
+    },
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
+    },
     async close() {
       disconnect(child)
       await ended

@@ -1,1 +1,2 @@
 export type { Bench, BenchContext, Result } from './bench.js'
+export { judgeOf, type Verdict } from './peers/judge-topic.js'
