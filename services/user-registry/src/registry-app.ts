@@ -12,6 +12,7 @@ import type { Subscribers } from './propagation/subscribers.js'
 import { SubscribersUnknownError } from './propagation/subscribers-unknown-error.js'
 import { createUserCommands } from './users/user-commands.js'
 import { addUserRoutes } from './users/user-routes.js'
+import { addVerificationRoutes } from './verification/verification-routes.js'
 import { VERSION } from './version.js'
 
 export interface RegistryAppOptions {
@@ -62,7 +63,8 @@ export async function createRegistryApp(options: RegistryAppOptions): Promise<Ap
     newId,
     gracePeriodMs: options.gracePeriodMs ?? DEFAULT_GRACE_PERIOD_MS,
   })
-  addUserRoutes(app, { sql: pool, codec, commands, subscribers, principalOf })
+  addUserRoutes(app, { sql: pool, codec, newId, commands, subscribers, principalOf })
+  addVerificationRoutes(app, { sql: pool })
   addPropagationRoute(app, { sql: pool, subscribers, principalOf })
   addImportRoutes(app, { sql: pool, codec, committed, now, newId, metrics, principalOf })
   return app

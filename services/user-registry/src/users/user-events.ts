@@ -30,9 +30,13 @@ export async function userEvents(
   for (const { record, version } of archived) {
     const { value } = decodeRecordBody(record)
     if (value === null || version !== from + items.length) break
-    const { eventId, type, occurredAt } = await codec.decode(value)
-    items.push({ version, eventId, type, occurredAt: occurredAt.toISOString(), value: value.toString('base64') })
+    items.push(toArchivedEvent(await codec.decode(value), value))
   }
   if (items.length < limit) throw new UserEventsGoneError(userId, from + items.length)
   return { items }
 }
+
+export const toArchivedEvent = (
+  { version, eventId, type, occurredAt }: UserLifecycleEvent,
+  value: Buffer,
+): ArchivedEvent => ({ version, eventId, type, occurredAt: occurredAt.toISOString(), value: value.toString('base64') })

@@ -12,12 +12,14 @@ import { type WaitQuery, waitForPropagation, waitQuery } from '../propagation/wa
 import { findUser } from './find-user.js'
 import { listUsers } from './list-users.js'
 import { toPublicUser } from './public-user.js'
+import { stateEvent } from './state-event.js'
 import type { ChangeCommand } from './user.js'
 import type { UserCommands, WriteAnswer, WriteRequest } from './user-commands.js'
 import { UserInvalidError } from './user-errors.js'
-import { userEvents } from './user-events.js'
+import { toArchivedEvent, userEvents } from './user-events.js'
 import { userHistory } from './user-history.js'
 import {
+  archivedEventSchema,
   changeHeaders,
   eventsQuery,
   eventsSchema,
@@ -36,7 +38,9 @@ import {
 
 export interface UserRoutesOptions {
   readonly sql: Sql
-  readonly codec: Pick<EventCodec<UserLifecycleEvent>, 'decode'>
+  readonly codec: Pick<EventCodec<UserLifecycleEvent>, 'decode' | 'encode'>
+  /** Ids of events. */
+  readonly newId: () => string
   readonly commands: UserCommands
   readonly subscribers: Subscribers
   readonly principalOf: (request: FastifyRequest) => Principal
@@ -44,7 +48,7 @@ export interface UserRoutesOptions {
 
 /** The REST door to the user commands. Answers are sent as ready JSON text: it was made once, for the audit row and the idempotent answer. */
 export function addUserRoutes(app: App, options: UserRoutesOptions): void {
-  const { sql, codec, commands, subscribers, principalOf } = options
+  const { sql, codec, newId, commands, subscribers, principalOf } = options
   const tags = ['users']
 
   app.post(
@@ -189,6 +193,27 @@ export function addUserRoutes(app: App, options: UserRoutesOptions): void {
       const { id } = request.params
       await findUser(sql, principalOf(request).tenantId, id)
       sendText(reply, 200, JSON.stringify(await userEvents(sql, codec, id, request.query)))
+    },
+  )
+
+  app.get(
+    '/v1/users/:id/state',
+    {
+      schema: {
+        tags,
+        summary: 'The whole state of a user, as an event of its last version',
+        description: 'For read models that miss versions which the archive no longer has.',
+        params: userIdParams,
+        response: { 200: archivedEventSchema, ...problemAnswers(400, 404, 503) },
+      },
+    },
+    async (request, reply) => {
+      const state = await findUser(sql, principalOf(request).tenantId, request.params.id)
+      const event = stateEvent(state, {
+        eventId: newId(),
+        correlationId: currentRequest()?.correlationId ?? request.id,
+      })
+      sendText(reply, 200, JSON.stringify(toArchivedEvent(event, codec.encode(event))))
     },
   )
 

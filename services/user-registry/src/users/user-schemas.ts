@@ -169,17 +169,15 @@ export const eventsQuery = z
     error: `must be from + 0 to from + ${MOST_EVENTS - 1}`,
   })
 
-export const eventsSchema = z.object({
-  items: z.array(
-    z.object({
-      version: z.int(),
-      eventId: z.uuid(),
-      type: z.string().meta({ example: 'UserUpdated' }),
-      occurredAt: time('When it happened.'),
-      value: z.base64().meta({ description: 'The value of the record in `users.lifecycle.v1`, in base64.' }),
-    }),
-  ),
+export const archivedEventSchema = z.object({
+  version: z.int(),
+  eventId: z.uuid(),
+  type: z.string().meta({ example: 'UserUpdated' }),
+  occurredAt: time('When it happened.'),
+  value: z.base64().meta({ description: 'The value of a record in `users.lifecycle.v1`, in base64.' }),
 })
+
+export const eventsSchema = z.object({ items: z.array(archivedEventSchema) })
 
 /** Problem answers of the given statuses, for the OpenAPI document. */
 export function problemAnswers(...statuses: number[]): Record<number, typeof problemSchema> {
