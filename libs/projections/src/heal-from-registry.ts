@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { fetchJson } from './fetch-json.js'
 import type { Heal, HealRequest } from './heal-gaps.js'
 import { EventsGoneError, EventsUnavailableError } from './projection-errors.js'
 
@@ -20,10 +21,9 @@ export function healFromRegistry(options: HealFromRegistryOptions): Heal {
     const { userId, fromVersion, toVersion, signal } = request
     const url = `${base}/v1/users/${userId}/events?from=${fromVersion}&to=${toVersion}`
     try {
-      const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) })
-      const body: unknown = JSON.parse(await textOf(answer, maxBytes))
-      if (answer.ok) return eventsAnswer.parse(body).items.map(({ value }) => Buffer.from(value, 'base64'))
-      throw refusalOf(request, answer.status, problemAnswer.parse(body).code)
+      const { ok, status, body } = await fetchJson(url, { signal, timeoutMs, maxBytes })
+      if (ok) return eventsAnswer.parse(body).items.map(({ value }) => Buffer.from(value, 'base64'))
+      throw refusalOf(request, status, problemAnswer.parse(body).code)
     } catch (cause) {
       if (cause instanceof EventsGoneError || cause instanceof EventsUnavailableError) throw cause
       const problem = `${base} gave no answer that could be read`
@@ -47,17 +47,6 @@ function refusalOf({ userId, fromVersion, toVersion }: HealRequest, status: numb
 const GONE: Readonly<Record<string, string>> = {
   ERR_USER_EVENTS_GONE: "the registry's outbox archive does not have them",
   ERR_USER_NOT_FOUND: 'the registry has no such user',
-}
-
-async function textOf({ body }: Response, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > maxBytes) throw new RangeError(`the answer has more than ${maxBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
 }
 
 const eventsAnswer = z.object({ items: z.array(z.object({ version: z.int(), value: z.base64() })) })

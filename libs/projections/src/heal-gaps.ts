@@ -27,6 +27,8 @@ export type Heal = (request: HealRequest) => Promise<readonly Buffer[]>
 export interface GapHealerOptions<E extends ProjectedEvent, Tx> {
   readonly projection: Projection<E, Tx>
   readonly heal: Heal
+  /** A user's whole state, as the value of an event of its last version; asked when its events are gone. */
+  readonly state?: ((userId: string, signal: AbortSignal) => Promise<Buffer | undefined>) | undefined
   readonly redrive: Redrive<E>
   readonly store: ProjectionStore<Tx>
   readonly decode: (value: Buffer) => E | Promise<E>
@@ -41,6 +43,8 @@ export interface GapHealer {
   start(): void
   /** Looks at once: somebody was parked. */
   wake(): void
+  /** Heals one user now, through all its gaps. Rejects when the events cannot be fetched now; the look-out goes on trying. */
+  heal(userId: string, gap: PartitionFailure): Promise<void>
   close(): Promise<void>
 }
 
@@ -89,10 +93,7 @@ export function gapHealer<E extends ProjectedEvent, Tx>(options: GapHealerOption
 
   async function healUser(userId: string, first: PartitionFailure): Promise<void> {
     try {
-      for (let gap: PartitionFailure | undefined = first; gap !== undefined && !closing.signal.aborted; ) {
-        gap = await healGap(userId, gap)
-        delays.delete(userId)
-      }
+      await healGaps(userId, first)
     } catch (error) {
       if (closing.signal.aborted || error instanceof UserNotParkedError) return
       const attempt = (delays.get(userId)?.attempt ?? 0) + 1
@@ -100,6 +101,13 @@ export function gapHealer<E extends ProjectedEvent, Tx>(options: GapHealerOption
       delays.set(userId, { attempt, until: clock.now() + waitMs })
       const facts = { projection: name, userId, attempt, waitMs, err: serializeError(error) }
       if (attempt === 1 || attempt % 10 === 0) logger.warn(facts, 'gap healing will be tried again')
+    }
+  }
+
+  async function healGaps(userId: string, first: PartitionFailure): Promise<void> {
+    for (let gap: PartitionFailure | undefined = first; gap !== undefined && !closing.signal.aborted; ) {
+      gap = await healGap(userId, gap)
+      delays.delete(userId)
     }
   }
 
@@ -112,23 +120,36 @@ export function gapHealer<E extends ProjectedEvent, Tx>(options: GapHealerOption
       if (error instanceof EventsGoneError) return error
       throw error
     })
-    if (missing instanceof EventsGoneError) {
+    const state = missing instanceof EventsGoneError ? await stateAt(userId, seenVersion - 1) : undefined
+    if (missing instanceof EventsGoneError && state === undefined) {
       const failure = await redrive.giveUp(userId, gap, missing.message.replace(/\.$/, ''))
       if (failure !== undefined) logger.error({ projection: name, failure }, 'gap cannot be healed')
       return undefined
     }
     step('heal.fetched')
-    const healing = await redrive.heal(userId, gap, missing)
+    const healing = await redrive.heal(userId, gap, state === undefined ? (missing as readonly E[]) : { state })
     if (healing === undefined) return undefined
     const { applied, left, version, failure } = healing
-    if (version >= seenVersion) {
+    if (version >= seenVersion - 1) {
       metrics.gapsHealed.inc({ projection: name })
-      logger.info({ projection: name, userId, fromVersion, toVersion, applied, left }, 'gap healed')
+      const facts = { projection: name, userId, fromVersion, toVersion, applied, left, fromState: state !== undefined }
+      logger.info(facts, 'gap healed')
     }
     if (failure === null) return undefined
     if (failure.code === gap.code) return failure
     logger.error({ projection: name, failure }, 'user stays parked')
     return undefined
+  }
+
+  /**
+   * The user's state at the version or a later one. Not for `on`: its handlers are told what happened, and a state is not
+   * something that happened.
+   */
+  async function stateAt(userId: string, version: number): Promise<E | undefined> {
+    if (projection.on !== undefined) return undefined
+    const value = await options.state?.(userId, closing.signal)
+    const event = value && (await options.decode(value))
+    return event !== undefined && event.userId === userId && event.version >= version ? event : undefined
   }
 
   async function fetchMissing(userId: string, fromVersion: number, toVersion: number): Promise<readonly E[]> {
@@ -151,6 +172,7 @@ export function gapHealer<E extends ProjectedEvent, Tx>(options: GapHealerOption
       loop ??= run()
     },
     wake: () => nap.abort(),
+    heal: healGaps,
     async close() {
       closing.abort()
       nap.abort()

@@ -27,6 +27,7 @@ export { type PrismaStoreOptions, prismaStore } from './prisma-store.js'
 export {
   EventsGoneError,
   EventsUnavailableError,
+  FormUnsupportedError,
   ProjectionBehindError,
   ProjectionInvalidError,
   ProjectionStuckError,
@@ -34,6 +35,8 @@ export {
   ProjectionVersionOutdatedError,
   RebuildFailedError,
   RebuildRunningError,
+  RegistryUnavailableError,
+  RegistryUnknownError,
   UserNotParkedError,
 } from './projection-errors.js'
 export type { PartitionStatus, ProjectionStatus } from './projection-status.js'
@@ -57,3 +60,11 @@ export {
   type RunProjectionsOptions,
   runProjections,
 } from './run-projections.js'
+export { type RegistryDigest, type UserRegistry, userRegistry, type VersionDigest } from './user-registry.js'
+export type {
+  DifferenceKind,
+  VerifyItem,
+  VerifyProgress,
+  VerifyReport,
+  VerifyRequest,
+} from './verify/verify-projection.js'

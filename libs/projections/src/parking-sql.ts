@@ -38,6 +38,15 @@ async function parkUsers(sql: Sql, name: string, newcomers: readonly Parking[], 
   return { offset: first.offset, problem }
 }
 
+/** Parks a user behind whom nothing waits yet. */
+export async function parkBehind(sql: Sql, name: string, userId: string, failure: PartitionFailure): Promise<void> {
+  await sql.query(
+    `INSERT INTO projections.parked_user (projection, key, partition, failures)
+     VALUES ($1, $2::uuid, $3::int, jsonb_build_array($4::jsonb)) ON CONFLICT DO NOTHING`,
+    [name, userId, failure.partition, JSON.stringify(failure)],
+  )
+}
+
 async function countParked(sql: Sql, name: string): Promise<number> {
   const { rows } = await sql.query<{ users: number }>(
     'SELECT count(*)::int AS users FROM projections.parked_user WHERE projection = $1',
@@ -93,6 +102,15 @@ export async function parkedUsers(sql: Sql, name: string, partitions: readonly n
   const parked = new Map<number, Set<string>>(partitions.map((partition) => [partition, new Set<string>()]))
   for (const { partition, key } of rows) parked.get(Number(partition))?.add(key)
   return parked
+}
+
+/** Which of these users are parked. */
+export async function parkedAmong(sql: Sql, name: string, userIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await sql.query<{ key: string }>(
+    'SELECT key::text FROM projections.parked_user WHERE projection = $1 AND key = ANY ($2::uuid[])',
+    [name, userIds],
+  )
+  return new Set(rows.map(({ key }) => key))
 }
 
 interface ParkedRow {

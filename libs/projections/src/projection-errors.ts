@@ -116,6 +116,41 @@ export class EventsUnavailableError extends RollcallError {
   }
 }
 
+/** `ERR_PROJECTION_REGISTRY_UNAVAILABLE`: the user registry was asked and did not answer; trying again may help. */
+export class RegistryUnavailableError extends RollcallError {
+  constructor(registryUrl: string, problem: string, cause?: unknown) {
+    super({
+      code: 'ERR_PROJECTION_REGISTRY_UNAVAILABLE',
+      message: `The user registry at ${registryUrl} is needed and not available: ${problem}.`,
+      retryable: true,
+      facts: { registryUrl },
+      cause,
+    })
+  }
+}
+
+/** `ERR_PROJECTION_REGISTRY_UNKNOWN`: this process was not told where the user registry is. */
+export class RegistryUnknownError extends RollcallError {
+  constructor(projection: string) {
+    super({
+      code: 'ERR_PROJECTION_REGISTRY_UNKNOWN',
+      message: `Projection '${projection}' cannot be compared with the user registry: this process does not know where it is. Give runProjections a \`registry\` (the directory: REGISTRY_URL).`,
+      facts: { projection },
+    })
+  }
+}
+
+/** `ERR_PROJECTION_FORM_UNSUPPORTED`: what was asked for can be done with other forms of projections only. */
+export class FormUnsupportedError extends RollcallError {
+  constructor(projection: string, problem: string) {
+    super({
+      code: 'ERR_PROJECTION_FORM_UNSUPPORTED',
+      message: `Not possible with projection '${projection}': ${problem}.`,
+      facts: { projection },
+    })
+  }
+}
+
 /** The codes a user can be parked with, and a partition can stop with; they stand in the database, in the log and in `status`. */
 export type FailureCode =
   | 'ERR_PROJECTION_VERSION_GAP'

@@ -32,6 +32,11 @@ export function projectionMetrics(metrics: Metrics) {
       help: 'Version gaps closed with events fetched from where they are kept.',
       labelNames: projection,
     }),
+    repairs: metrics.counter({
+      name: 'rollcall_projection_repairs_total',
+      help: 'Users mended because a comparison with the registry found them wrong, by what was wrong.',
+      labelNames: ['projection', 'kind'],
+    }),
     parkedUsers: metrics.gauge({
       name: 'rollcall_projection_parked_users',
       help: 'Users whose events wait, over all partitions.',

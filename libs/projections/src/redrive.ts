@@ -61,11 +61,18 @@ export interface Redrive<E extends ProjectedEvent> extends DeadLetters {
    * A retry with the missing events put before what waits. Undefined, and nothing done, when the gap is no longer why the
    * user is parked.
    *
+   * @param missing the events after the user's version without a hole; or one that carries the whole state, which jumps over
+   * the versions before its own
    * @throws UserNotParkedError
    */
-  heal(userId: string, gap: PartitionFailure, missing: readonly E[]): Promise<Healing | undefined>
+  heal(userId: string, gap: PartitionFailure, missing: readonly E[] | StateOf<E>): Promise<Healing | undefined>
   /** Adds to a gap's user that its events are gone; undefined like `heal`. @throws UserNotParkedError */
   giveUp(userId: string, gap: PartitionFailure, problem: string): Promise<PartitionFailure | undefined>
+}
+
+/** One event in the place of all before it. */
+export interface StateOf<E extends ProjectedEvent> {
+  readonly state: E
 }
 
 export interface Healing extends RedriveResult {
@@ -124,11 +131,21 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
   }
 
   /** Keeps what a step decided: drops what is done, notes why it ended. */
-  async function keep(transaction: StoreTransaction<Tx>, userId: string, { judged, decision, place }: Step<E>) {
+  async function keep(
+    transaction: StoreTransaction<Tx>,
+    userId: string,
+    { judged, decision, place }: Step<E>,
+    unfinished?: PartitionFailure,
+  ) {
     const stopAt = decision.verdicts.findIndex(({ act }) => act === 'park')
     const done = stopAt === -1 ? judged.at(-1) : judged[stopAt - 1]
-    const { left } = await transaction.dropLetters(name, userId, done?.record.offset ?? -1)
-    const failure = stopAt === -1 ? null : whyStopped(judged[stopAt] as Delivered<E>, decision.verdicts[stopAt], place)
+    const stopped = stopAt === -1 ? null : whyStopped(judged[stopAt] as Delivered<E>, decision.verdicts[stopAt], place)
+    const failure = stopped ?? unfinished ?? null
+    // A user nobody waits behind would be released by dropping nothing.
+    const isWithoutLetters = failure !== null && judged.every(({ record }) => record.offset < 0)
+    const { left } = isWithoutLetters
+      ? { left: 0 }
+      : await transaction.dropLetters(name, userId, done?.record.offset ?? -1)
     if (failure !== null) await transaction.addFailure(name, userId, failure)
     return { left, failure }
   }
@@ -187,23 +204,29 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
   }
 
   /** Steps and keeps until nothing is left or something fails; `missing` goes before the first letters. */
-  async function replay(userId: string, { act, actor, gap, missing = [] }: Replay<E>): Promise<Healing | undefined> {
+  async function replay(
+    userId: string,
+    { act, actor, gap, missing = [], state }: Replay<E>,
+  ): Promise<Healing | undefined> {
     let applied = 0
-    for (let before = missing; ; before = []) {
+    for (let before = state === undefined ? missing : [state]; ; before = []) {
       const result = await withoutFailed((condemned) =>
         store.transaction(async (transaction) => {
           const opened = await open(transaction, userId)
           if (gap !== undefined && !isLast(gap, opened)) return undefined
           passed('redrive.opened')
-          const stepped = await step(transaction, userId, opened, condemned, before)
+          const from = jumped(opened, before.length > 0 ? state : undefined)
+          const stepped = await step(transaction, userId, from, condemned, before)
           passed('redrive.applied')
-          const kept = await keep(transaction, userId, stepped)
+          const unfinished = opened.letters.length === 0 ? restOf(gap, stepped.version) : undefined
+          const kept = await keep(transaction, userId, stepped, unfinished)
           passed('redrive.kept')
           const facts = {
             applied: stepped.applied,
             left: kept.left,
             failure: kept.failure?.code ?? null,
             ...(before.length === 0 ? {} : { fromVersion: before[0]?.version, toVersion: before.at(-1)?.version }),
+            ...(state === undefined ? {} : { fromState: true }),
           }
           await transaction.noteAct({ projection: name, act, actor, userId, facts })
           return { ...kept, applied: stepped.applied, version: stepped.version }
@@ -214,6 +237,20 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
       applied += result.applied
       if (result.left === 0 || result.failure !== null) return { ...result, applied }
     }
+  }
+
+  /** What a gap without letters has left: nothing else would tell that the user is still behind. */
+  function restOf(gap: PartitionFailure | undefined, version: number): PartitionFailure | undefined {
+    const target = (gap?.seenVersion ?? 0) - 1
+    if (gap === undefined || version >= target) return undefined
+    const { code: _, message: __, at: ___, ...place } = gap
+    const problem = `Version ${target} is not reached yet`
+    return partitionFailure(
+      'ERR_PROJECTION_VERSION_GAP',
+      problem,
+      { ...place, knownVersion: version },
+      new Date(clock.now()),
+    )
   }
 
   return {
@@ -236,7 +273,8 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
       logger.info({ projection: name, userId, applied, left }, 'parked user retried')
       return { applied, left, failure }
     },
-    heal: (userId, gap, missing) => replay(userId, { act: 'gap.heal', actor: 'rollcall', gap, missing }),
+    heal: (userId, gap, missing) =>
+      replay(userId, { act: 'gap.heal', actor: 'rollcall', gap, ...('state' in missing ? missing : { missing }) }),
     giveUp: (userId, gap, problem) =>
       store.transaction(async (transaction) => {
         if (!isLast(gap, await open(transaction, userId))) return undefined
@@ -276,7 +314,13 @@ interface Replay<E extends ProjectedEvent> {
   /** Only while this is why the user is parked. */
   readonly gap?: PartitionFailure
   readonly missing?: readonly E[]
+  /** Instead of the missing events. */
+  readonly state?: E
 }
+
+/** Where a state is put in, the versions before it count as applied. */
+const jumped = (opened: OpenParked, state: ProjectedEvent | undefined): OpenParked =>
+  state === undefined ? opened : { ...opened, knownVersion: Math.max(opened.knownVersion, state.version - 1) }
 
 /** True while nobody, no other process either, has done something about the gap. */
 function isLast(gap: PartitionFailure, { failures }: OpenParked): boolean {

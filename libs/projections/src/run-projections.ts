@@ -15,6 +15,8 @@ import { projectionRebuilder } from './rebuild-projection.js'
 import { type DeadLetters, redrive } from './redrive.js'
 import { type AnnounceOptions, announcer } from './roll-call/announcer.js'
 import { type UserProgress, userProgress } from './roll-call/user-progress.js'
+import type { UserRegistry } from './user-registry.js'
+import { type Verifier, type VerifyReport, type VerifyRequest, verifier } from './verify/verify-projection.js'
 import { versionWaits } from './wait-for-version.js'
 
 /** Runs projections over one database until closed. Any number of processes may run the same ones and share the load. */
@@ -47,9 +49,22 @@ export function runProjections<E extends ProjectedEvent, Tx>(
     })
     const parkingLimits = { users: options.maxParkedUsers ?? 1_000, lettersPerUser: options.maxLettersPerUser ?? 1_000 }
     const letters = redrive({ projection, effects, store, decode, logger, clock })
-    const { heal } = options
+    const { registry, heal = registry?.events } = options
     const healer =
-      heal && gapHealer({ projection, heal, redrive: letters, store, decode, logger, metrics, clock, parkingLimits })
+      heal &&
+      gapHealer({
+        projection,
+        heal,
+        state: registry?.state,
+        redrive: letters,
+        store,
+        decode,
+        logger,
+        metrics,
+        clock,
+        parkingLimits,
+      })
+    const checks = verifier({ projection, effects, store, kafka, decode, registry, healer, logger, metrics, clock })
     const runner = projectionRunner({
       projection,
       effects,
@@ -71,7 +86,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       parked: () => healer?.wake(),
       seen: (row) => rebuilder.watch(row),
     })
-    running.set(name, { projection, effects, runner, rebuilder, letters, healer })
+    running.set(name, { projection, effects, runner, rebuilder, letters, healer, checks })
   }
 
   const named = (name: string) => {
@@ -128,6 +143,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       await runner.look()
     },
     deadLetters: (name) => named(name).letters,
+    verify: (name, request) => named(name).checks.verify(request),
     userProgress: async (name, userId) => userProgress(store, named(name).projection.name, userId),
     async checkProgress() {
       for (const { runner } of all) runner.checkProgress()
@@ -149,6 +165,7 @@ interface Running<E extends ProjectedEvent, Tx> {
   readonly rebuilder: ReturnType<typeof projectionRebuilder>
   readonly letters: DeadLetters
   readonly healer: GapHealer | undefined
+  readonly checks: Verifier
 }
 
 export interface RunProjectionsOptions<E extends ProjectedEvent, Tx> {
@@ -175,6 +192,8 @@ export interface RunProjectionsOptions<E extends ProjectedEvent, Tx> {
   readonly maxHandlerAttempts?: number
   /** Where missing versions come from; `healFromRegistry` is one. Without it a version gap waits for an operator. */
   readonly heal?: Heal
+  /** The user registry: what read models are compared with, and where missing events come from when `heal` does not say. */
+  readonly registry?: UserRegistry
   /** Announces each projection on the roll call, so that others can ask who has applied a change. */
   readonly announce?: AnnounceOptions
   /** Most parked users of a projection; at one more the partition stops. @default 1000 */
@@ -207,6 +226,8 @@ export interface RunningProjections {
   rebuild(name: string): Promise<void>
   /** The parked users of a projection. @throws ProjectionUnknownError */
   deadLetters(name: string): DeadLetters
+  /** Compares a projection with the user registry, without stopping anything. @throws ProjectionUnknownError */
+  verify(name: string, request: VerifyRequest): Promise<VerifyReport>
   /** How far a projection is with one user. @throws ProjectionUnknownError */
   userProgress(name: string, userId: string): Promise<UserProgress>
   /** Rejects unless every projection of this process makes progress; for readiness. */

@@ -60,7 +60,8 @@ function upsertSql(table: RowTable): string {
   return text
 }
 
-function rowJson(row: TableRow): string {
+/** A row as the JSON that `json_populate_recordset` reads it from. */
+export function rowJson(row: TableRow): string {
   for (const column in row) {
     const value = row[column]
     if (typeof value === 'bigint' || value instanceof Uint8Array) return JSON.stringify(plainRow(row))

@@ -75,14 +75,18 @@ export function memoryLog(partitions: number): MemoryLog {
       },
     },
     offsets: async () => offsets(),
-    async readTopic({ from, partitions: asked, onBatch, topic }) {
+    async readTopic({ from, until, partitions: asked, onBatch, topic }) {
       let count = 0
       const positions = new Map<number, number>()
       for (const { partition, low, high } of offsets()) {
         if (asked !== undefined && !asked.includes(partition)) continue
         const start = from instanceof Map ? (from.get(partition) ?? low) : low
-        const records = logOf(partition).records.slice(start, high)
-        positions.set(partition, high)
+        const end = until instanceof Map ? (until.get(partition) ?? high) : high
+        // Without the holes: filter() skips them.
+        const records = logOf(partition)
+          .records.slice(start, end)
+          .filter(() => true)
+        positions.set(partition, end)
         count += records.length
         if (records.length > 0) await onBatch({ topic, partition, records, nextOffset: high, highWatermark: high })
       }

@@ -1,0 +1,42 @@
+import type { Sql } from '@rollcall/database'
+import type { VersionDigest } from '../user-registry.js'
+import { versionTable } from '../version-table.js'
+
+/** The read model's side of what the registry's digest says: the same hashes of the versions that are applied. */
+export async function versionDigest(sql: Sql, name: string, buckets: number): Promise<VersionDigest> {
+  const { rows } = await sql.query<{ bucket: number; users: number; hash: string }>(
+    `SELECT uuid_hash(key) & ${buckets - 1} AS bucket, count(*)::int AS users, bit_xor(uuid_hash_extended(key, version))::text AS hash
+     FROM ${versionTable(name)} GROUP BY 1`,
+  )
+  return {
+    users: rows.reduce((sum, { users }) => sum + Number(users), 0),
+    buckets: new Map(rows.map(({ bucket, users, hash }) => [Number(bucket), { users: Number(users), hash }])),
+  }
+}
+
+/** The versions applied of the users in these buckets. */
+export async function appliedVersionsIn(
+  sql: Sql,
+  name: string,
+  buckets: number,
+  chosen: readonly number[],
+): Promise<Map<string, number>> {
+  const { rows } = await sql.query<{ key: string; version: number }>(
+    `SELECT key::text, version FROM ${versionTable(name)} WHERE uuid_hash(key) & ${buckets - 1} = ANY ($1::int[])`,
+    [chosen],
+  )
+  return new Map(rows.map(({ key, version }) => [key, Number(version)]))
+}
+
+/** The versions applied of these users; who was never seen is left out. */
+export async function appliedVersions(
+  sql: Sql,
+  name: string,
+  userIds: readonly string[],
+): Promise<Map<string, number>> {
+  const { rows } = await sql.query<{ key: string; version: number }>(
+    `SELECT key::text, version FROM ${versionTable(name)} WHERE key = ANY ($1::uuid[])`,
+    [userIds],
+  )
+  return new Map(rows.map(({ key, version }) => [key, Number(version)]))
+}
