@@ -20,8 +20,9 @@ export {
   SchemaRegistryRefusedError,
   SchemaRegistryUnreachableError,
   SchemaUnknownError,
+  SchemaUnreadableError,
 } from './codec/codec-errors.js'
-export { type CodecOptions, createCodec, type EventCodec } from './codec/create-codec.js'
+export { type CodecOptions, createCodec, type EventCodec, MAX_EVENT_BYTES } from './codec/create-codec.js'
 export type {
   Actor,
   ActorType,

@@ -98,15 +98,19 @@ function writeUtf8(tap: Tap, text: string): void {
   } else tap.writeString(text)
 }
 
-// avsc believes the number of items that the bytes claim: 5 bytes can ask for an array of 2^31. Every item of ours takes
-// at least one byte, so a claim beyond the bytes that are left is a lie.
+// avsc believes the number of items that the bytes claim: 5 bytes can ask for an array of 2^31. Every item takes at least
+// one byte (writer-type.ts sees to it), so a claim beyond the bytes that are left is a lie. avsc also reads on behind the
+// end, where everything is 0, and tells afterwards; an array stops there.
 class BoundedArrayType extends avsc.types.ArrayType {
   // `this` may be a resolver of another version of the schema; both have itemsType.
   _read(tap: Tap): unknown[] {
     const items = this.itemsType as unknown as Inner
     const values: unknown[] = []
     for (let count = claimedItems(tap); count !== 0; count = claimedItems(tap)) {
-      while (count-- > 0) values.push(items._read(tap))
+      while (count-- > 0) {
+        values.push(items._read(tap))
+        if (tap.pos > tap.buf.length) throw cutShort()
+      }
     }
     return values
   }
@@ -114,10 +118,15 @@ class BoundedArrayType extends avsc.types.ArrayType {
   _skip(tap: Tap): void {
     const items = this.itemsType as unknown as Inner
     for (let count = claimedItems(tap); count !== 0; count = claimedItems(tap)) {
-      while (count-- > 0) items._skip(tap)
+      while (count-- > 0) {
+        items._skip(tap)
+        if (tap.pos > tap.buf.length) throw cutShort()
+      }
     }
   }
 }
+
+const cutShort = () => new RangeError('an array is cut short')
 
 function claimedItems(tap: Tap): number {
   let count = tap.readLong()
@@ -154,6 +163,7 @@ class JsonType extends avsc.types.LogicalType {
 
   protected override _fromValue(text: string): JsonObject {
     if (text === '{}') return {}
+    if (isTooDeep(text)) throw new RangeError(`an attribute of type json nests deeper than ${MAX_JSON_DEPTH}`)
     let value: unknown
     try {
       value = JSON.parse(text)
@@ -166,13 +176,36 @@ class JsonType extends avsc.types.LogicalType {
   }
 
   protected override _toValue(value: unknown): string | undefined {
-    return isObject(value) ? JSON.stringify(value) : undefined
+    const text = isObject(value) ? JSON.stringify(value) : undefined
+    return text === undefined || isTooDeep(text) ? undefined : text
   }
 
   protected override _resolve(writer: avsc.Type): unknown {
     return sameOrPlain(writer, 'json', 'string', this._fromValue)
   }
 }
+
+// JSON.parse takes any depth, and whatever walks through the value afterwards runs out of stack: at 5,000 or so.
+function isTooDeep(text: string): boolean {
+  if (text.length <= 2 * MAX_JSON_DEPTH) return false
+  let depth = 0
+  let isQuoted = false
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (isQuoted) {
+      if (code === BACKSLASH) at++
+      else if (code === QUOTE) isQuoted = false
+    } else if (code === QUOTE) isQuoted = true
+    else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
+      if (++depth > MAX_JSON_DEPTH) return true
+    } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) depth--
+  }
+  return false
+}
+
+/** The registry takes 8. */
+const MAX_JSON_DEPTH = 64
+const [QUOTE, BACKSLASH, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d]
 
 // Checked when it is written only: an id that is no UUID must not become the key of a record.
 class UuidType extends avsc.types.LogicalType {

@@ -44,6 +44,17 @@ export class SchemaUnknownError extends RollcallError {
   }
 }
 
+/** `ERR_SCHEMA_UNREADABLE`: records of this schema are not read: no Avro, or of a form that lets few bytes claim much. */
+export class SchemaUnreadableError extends RollcallError {
+  constructor(schemaId: number, reason: string) {
+    super({
+      code: 'ERR_SCHEMA_UNREADABLE',
+      message: `Records written with schema ${schemaId} are not read here: ${reason}.`,
+      facts: { schemaId, reason },
+    })
+  }
+}
+
 /** `ERR_SCHEMA_NOT_REGISTERED`: an event cannot be encoded, because the id of its schema is not known here. */
 export class SchemaNotRegisteredError extends RollcallError {
   constructor(subject: string, reason: string) {

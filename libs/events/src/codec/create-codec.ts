@@ -1,3 +1,4 @@
+import { RollcallError } from '@rollcall/errors'
 import type avsc from 'avsc'
 import type { Topic } from '../topic.js'
 import { avroType } from './avro-type.js'
@@ -7,16 +8,19 @@ import {
   EventTypeUnknownError,
   SchemaIncompatibleError,
   SchemaNotRegisteredError,
+  SchemaRegistryRefusedError,
   SchemaUnknownError,
+  SchemaUnreadableError,
 } from './codec-errors.js'
 import { registryClient } from './schema-registry.js'
+import { writerType } from './writer-type.js'
 
 export interface CodecOptions {
   /** Base address of a registry with the Confluent API, such as http://127.0.0.1:18081/apis/ccompat/v7. */
   readonly schemaRegistryUrl: string
   /** Register schemas that are missing: producers do, consumers need not. @default false */
   readonly register?: boolean
-  /** How long an unknown schema id is remembered as unknown. @default 5000 */
+  /** How long a schema id that is unknown, or whose schema is not read, is remembered as such. @default 5000 */
   readonly unknownForMs?: number
 }
 
@@ -39,8 +43,10 @@ export interface EventCodec<E> {
    * The event of a record's value, in the shape of this build's schema. Synchronous when the schema it was written with
    * is known already, and then it throws what the promise would reject with.
    *
-   * @throws EventMalformedError, EventTypeUnknownError, SchemaUnknownError, SchemaIncompatibleError,
-   *   SchemaRegistryUnreachableError (retryable)
+   * Takes time and memory in proportion to the bytes, whatever they claim, and whatever schema they name.
+   *
+   * @throws EventMalformedError, EventTypeUnknownError, SchemaUnknownError, SchemaUnreadableError, SchemaIncompatibleError:
+   *   of the record; SchemaRegistryUnreachableError (retryable), SchemaRegistryRefusedError: of the registry
    */
   decode(value: Buffer): E | Promise<E>
 }
@@ -59,8 +65,10 @@ interface Reader {
 }
 
 const HEAD_BYTES = 5
-const MAX_EVENT_BYTES = 1_048_576
+/** The longest value that is an event; longer ones are neither written nor read. */
+export const MAX_EVENT_BYTES = 1_048_576
 const MAX_PROBLEMS = 5
+const MAX_REFUSALS = 1_000
 
 /** Creates the codec of a topic. Nothing is asked of the schema registry until `ready` or the first record. */
 export function createCodec<E extends { readonly type: string }>(
@@ -78,7 +86,7 @@ export function createCodec<E extends { readonly type: string }>(
   const typeOfRecord = new Map(types.map((type) => [topic.recordNames[type] as string, type]))
   const readers = new Map<number, Reader>()
   const loading = new Map<number, Promise<Reader>>()
-  const unknownUntilMs = new Map<number, number>()
+  const refusals = new Map<number, { readonly error: unknown; readonly untilMs: number }>()
   let scratch = Buffer.allocUnsafe(16_384)
   let readying: Promise<void> | undefined
 
@@ -139,25 +147,30 @@ export function createCodec<E extends { readonly type: string }>(
     return request
   }
 
+  // What cannot be read is not asked for again at each of its records: a foreign topic's worth of them may follow.
   async function loadReader(id: number): Promise<Reader> {
-    const untilMs = unknownUntilMs.get(id)
-    if (untilMs !== undefined && performance.now() < untilMs) throw new SchemaUnknownError(topic.name, id)
-    const written = await registry.writerType(id)
-    if (written === undefined) {
-      // A stream of made-up ids must not fill the memory.
-      if (unknownUntilMs.size >= 1_000) unknownUntilMs.clear()
-      unknownUntilMs.set(id, performance.now() + unknownForMs)
-      throw new SchemaUnknownError(topic.name, id)
+    const refused = refusals.get(id)
+    if (refused !== undefined && performance.now() < refused.untilMs) throw refused.error
+    try {
+      const reader = readerOf(id, await registry.textOf(id))
+      refusals.delete(id)
+      readers.set(id, reader)
+      return reader
+    } catch (error) {
+      if (isForGood(error)) {
+        // A stream of made-up ids must not fill the memory.
+        if (refusals.size >= MAX_REFUSALS) refusals.clear()
+        refusals.set(id, { error, untilMs: performance.now() + unknownForMs })
+      }
+      throw error
     }
-    unknownUntilMs.delete(id)
-    const type = typeOfRecord.get(written.name ?? '')
-    if (type === undefined) throw new EventTypeUnknownError(topic.name, written.name ?? written.typeName)
-    const reader = readerOf(type, written)
-    readers.set(id, reader)
-    return reader
   }
 
-  function readerOf(type: string, written: avsc.Type): Reader {
+  function readerOf(id: number, text: string | undefined): Reader {
+    if (text === undefined) throw new SchemaUnknownError(topic.name, id)
+    const written = compiled(id, text)
+    const type = typeOfRecord.get(written.name ?? '')
+    if (type === undefined) throw new EventTypeUnknownError(topic.name, written.name ?? written.typeName)
     const { avro, subject } = writerOf(type)
     try {
       return { type, avro, resolver: avro.createResolver(written) }
@@ -196,13 +209,25 @@ export function createCodec<E extends { readonly type: string }>(
     decode(value) {
       if (value.length < HEAD_BYTES) throw new EventMalformedError(topic.name, `only ${value.length} bytes long`)
       if (value[0] !== 0) throw new EventMalformedError(topic.name, `it starts with byte ${value[0]}, not with 0`)
-      if (value.length > MAX_EVENT_BYTES) throw new EventMalformedError(topic.name, `${value.length} bytes long`)
+      if (value.length > MAX_EVENT_BYTES)
+        throw new EventMalformedError(topic.name, `longer than ${MAX_EVENT_BYTES} bytes`)
       const id = value.readUInt32BE(1)
       const reader = readers.get(id)
       return reader === undefined ? load(id).then((loaded) => read(loaded, value)) : read(reader, value)
     },
   }
 }
+
+function compiled(id: number, text: string): avsc.Type {
+  try {
+    return writerType(text)
+  } catch (error) {
+    throw new SchemaUnreadableError(id, (error as Error).message.split('\n')[0] ?? '')
+  }
+}
+
+const isForGood = (error: unknown) =>
+  error instanceof RollcallError && !error.retryable && !(error instanceof SchemaRegistryRefusedError)
 
 // avsc writes without asking and throws at the first value that does not fit; only then is the whole event checked.
 function problemsOf(avro: avsc.Type, event: unknown): string[] {

@@ -1,9 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
-import type avsc from 'avsc'
 import type { AvroRecord } from '../avro-schema.js'
 import { avroOptions } from './avro-type.js'
-import { SchemaIncompatibleError, SchemaRegistryRefusedError, SchemaRegistryUnreachableError } from './codec-errors.js'
+import {
+  SchemaIncompatibleError,
+  SchemaRegistryRefusedError,
+  SchemaRegistryUnreachableError,
+  SchemaUnreadableError,
+} from './codec-errors.js'
+import { WRITER_SCHEMA_LIMITS } from './writer-type.js'
 
 /** A schema registry, in the words of the codec. */
 export interface RegistryClient {
@@ -11,8 +16,8 @@ export interface RegistryClient {
   register(subject: string, schema: AvroRecord): Promise<number>
   /** The id of a schema that is registered already; undefined when it is not. */
   lookUp(subject: string, schema: AvroRecord): Promise<number | undefined>
-  /** The schema a record was written with; undefined when the registry has none of that id, or one that is not Avro. */
-  writerType(id: number): Promise<avsc.Type | undefined>
+  /** The text of the schema of that id; undefined when the registry says that it has none. @throws SchemaUnreadableError */
+  textOf(id: number): Promise<string | undefined>
 }
 
 type Middleware = NonNullable<ConstructorParameters<typeof SchemaRegistry>[0]['middlewares']>[number]
@@ -59,17 +64,81 @@ export function registryClient(url: string): RegistryClient {
         throw toCodedError(url, error, subject)
       }
     },
-    async writerType(id) {
-      try {
-        const schema = await registry.getSchema(id)
-        return 'createResolver' in schema ? (schema as unknown as avsc.Type) : undefined
-      } catch (error) {
-        if (statusOf(error) === 404) return undefined
-        throw toCodedError(url, error, `schema id ${id}`)
+    async textOf(id) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await fetchText(url, id)
+        } catch (error) {
+          if (!(error instanceof SchemaRegistryUnreachableError) || attempt === MAX_ATTEMPTS) throw error
+          await delay(attempt * 100)
+        }
       }
     },
   }
 }
+
+const MAX_ATTEMPTS = 3
+
+// Not through the client: it reads answers of any size, and what it cannot compile looks to it like a registry that fails.
+async function fetchText(url: string, id: number): Promise<string | undefined> {
+  const { status, text } = await fetchBounded(url, `/schemas/ids/${id}`)
+  if (text === undefined) throw new SchemaUnreadableError(id, `it takes more than ${MAX_ANSWER_BYTES} bytes`)
+  const answer = parsed(text)
+  if (status === 200 && answer !== undefined) {
+    const { schema, schemaType = 'AVRO' } = answer
+    if (schemaType !== 'AVRO') throw new SchemaUnreadableError(id, `it is ${String(schemaType).slice(0, 20)}, not Avro`)
+    if (typeof schema === 'string') return schema
+  }
+  // A 404 that is not the registry's own is of a wrong address.
+  if (status === 404 && answer?.error_code === SCHEMA_NOT_FOUND) return undefined
+  if (status >= 500) throw new SchemaRegistryUnreachableError(url, `status ${status}`)
+  throw new SchemaRegistryRefusedError(
+    url,
+    `schema id ${id}: ${status === 200 ? 'an answer without a schema' : `status ${status}`}`,
+  )
+}
+
+async function fetchBounded(url: string, path: string): Promise<{ status: number; text: string | undefined }> {
+  const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS)
+  try {
+    const { origin, pathname, username, password } = new URL(`${url.replace(/\/+$/, '')}${path}`)
+    const authorization = username === '' ? undefined : `Basic ${btoa(decodeURIComponent(`${username}:${password}`))}`
+    const response = await fetch(`${origin}${pathname}`, {
+      signal,
+      redirect: 'error',
+      headers: { accept: 'application/vnd.schemaregistry.v1+json', ...(authorization && { authorization }) },
+    })
+    const chunks: Uint8Array[] = []
+    let bytes = 0
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.length
+      // Leaving the loop closes the connection.
+      if (bytes > MAX_ANSWER_BYTES) return { status: response.status, text: undefined }
+      chunks.push(chunk)
+    }
+    return { status: response.status, text: Buffer.concat(chunks).toString() }
+  } catch (error) {
+    throw new SchemaRegistryUnreachableError(
+      url,
+      reasonOf(((error as Error).cause as Error | undefined)?.message ?? (error as Error).message),
+      error,
+    )
+  }
+}
+
+function parsed(text: string): { schema?: unknown; schemaType?: unknown; error_code?: unknown } | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** https://docs.confluent.io/platform/current/schema-registry/develop/api.html#get--schemas-ids-int-%20id */
+const SCHEMA_NOT_FOUND = 40_403
+/** The schema stands in it as a JSON string, with its quotes escaped. */
+const MAX_ANSWER_BYTES = 2 * WRITER_SCHEMA_LIMITS.bytes
 
 const MAX_RACES = 6
 

@@ -71,6 +71,18 @@ test.each([
   expect(read).not.toThrow(/canary/)
 })
 
+test('JSON that nests without end is neither read nor written; brackets in its texts do not count', () => {
+  const json = record([{ name: 'x', type: { type: 'string', logicalType: 'json' } }])
+  const nest = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`
+  const read = (text: string) => json.fromBuffer(record([{ name: 'x', type: 'string' }]).toBuffer({ x: text }))
+  expect(() => read(nest(65))).toThrow('nests deeper than 64')
+  expect(() => read(nest(100_000))).toThrow('nests deeper than 64')
+  expect(() => json.toBuffer({ x: JSON.parse(nest(65)) })).toThrow()
+  expect(read(nest(64))).toEqual({ x: JSON.parse(nest(64)) })
+  const texts = { x: { a: `"${'[{\\'.repeat(200)}` } }
+  expect(json.fromBuffer(json.toBuffer(texts))).toEqual(texts)
+})
+
 test('a status of the future is read as the default of the enum', () => {
   const status = (symbols: string[]) =>
     record([{ name: 's', type: { type: 'enum', name: 'S', symbols, default: 'suspended' } }])

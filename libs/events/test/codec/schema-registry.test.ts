@@ -120,6 +120,30 @@ describe('with a registry that we play', () => {
     expect(await eager.decode(value)).toEqual({ type: 'Noted', id: 'a' })
   })
 
+  test.each([
+    ['a schema that lets few bytes claim much', { schema: '{"type":"array","items":"null"}' }],
+    [
+      'a schema that nests without end',
+      { schema: `${'{"type":"array","items":'.repeat(20_000)}"int"${'}'.repeat(20_000)}` },
+    ],
+    ['a schema with a map', { schema: '{"type":"map","values":"int"}' }],
+    ['a schema that is no Avro', { schema: 'syntax = "proto3";', schemaType: 'PROTOBUF' }],
+    ['a schema of 3 MB', { schema: JSON.stringify({ type: 'string', doc: 'x'.repeat(3e6) }) }],
+  ])('%s is the fault of the record, for good, and is not asked for at each', async (_what, body) => {
+    answer = () => ({ status: 200, body })
+    const codec = createCodec(topicOf([]), played())
+    for (let i = 0; i < 3; i++)
+      await expect(codec.decode(value)).rejects.toMatchObject({ code: 'ERR_SCHEMA_UNREADABLE', retryable: false })
+    expect(asked).toHaveLength(1)
+  })
+
+  test('a 404 of somebody else than the registry is no word about the schema', async () => {
+    answer = () => ({ status: 404, body: 'nginx' })
+    await expect(createCodec(topicOf([]), played()).decode(value)).rejects.toMatchObject({
+      code: 'ERR_SCHEMA_REGISTRY_REFUSED',
+    })
+  })
+
   test('a registry that fails is asked again, and then said to be away', async () => {
     answer = () => ({ status: 500, body: { message: 'out of order' } })
     await expect(createCodec(topicOf([]), played()).decode(value)).rejects.toMatchObject({
