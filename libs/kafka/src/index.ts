@@ -10,6 +10,7 @@ export {
   KafkaProducerFencedError,
   KafkaRequestFailedError,
   KafkaUnreachableError,
+  RecordBatchUnreadableError,
   RecordBodyInvalidError,
   RecordTooLargeError,
   type TopicDifference,

@@ -61,8 +61,7 @@ export function decodeRecordBody(body: Uint8Array): DecodedRecordBody {
 export function readHeaders(cursor: Cursor): Record<string, Buffer> {
   // Without a prototype: a header may be called __proto__.
   const headers: Record<string, Buffer> = Object.create(null)
-  const count = readVarint(cursor)
-  for (let index = 0; index < count; index++) {
+  for (let left = claimedHeaders(cursor); left > 0; left--) {
     const name = take(cursor) ?? EMPTY
     headers[name.toString()] = take(cursor) ?? EMPTY
   }
@@ -72,7 +71,7 @@ export function readHeaders(cursor: Cursor): Record<string, Buffer> {
 /** The value of one header; nothing is made of the others. */
 export function findHeader(cursor: Cursor, name: string): Buffer | undefined {
   let found: Buffer | undefined
-  for (let left = readVarint(cursor); left > 0; left--) {
+  for (let left = claimedHeaders(cursor); left > 0; left--) {
     const length = readVarint(cursor)
     const isIt = length === name.length && holds(cursor, name)
     if (length > 0) cursor.at += length
@@ -83,6 +82,13 @@ export function findHeader(cursor: Cursor, name: string): Buffer | undefined {
     }
   }
   return found
+}
+
+// A header takes two bytes at least: a larger claim is a lie that would be followed for minutes.
+function claimedHeaders(cursor: Cursor): number {
+  const count = readVarint(cursor)
+  if (count * 2 > cursor.bytes.length - cursor.at) throw new RangeError('more headers than there are bytes')
+  return count
 }
 
 // By char code: for names in ASCII, which header names of CloudEvents and of ours are.

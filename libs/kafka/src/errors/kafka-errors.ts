@@ -56,6 +56,17 @@ export class RecordTooLargeError extends RollcallError {
   }
 }
 
+/** `ERR_KAFKA_BATCH_UNREADABLE`: a record batch of the log unpacks to too much, by an unknown codec, or to no records. */
+export class RecordBatchUnreadableError extends RollcallError {
+  constructor(firstOffset: number, lastOffset: number, bytes: number, reason: string) {
+    super({
+      code: 'ERR_KAFKA_BATCH_UNREADABLE',
+      message: `The record batch of offsets ${firstOffset} to ${lastOffset} cannot be read: ${reason}.`,
+      facts: { firstOffset, lastOffset, bytes, reason },
+    })
+  }
+}
+
 /** `ERR_KAFKA_AUTHORIZATION_DENIED`: the credentials are right, but may not do this to this topic, group or cluster. */
 export class KafkaAuthorizationDeniedError extends RollcallError {
   constructor(doing: string, protocolCode: string, cause: unknown, facts: ErrorFacts = {}) {

@@ -1,2 +1,3 @@
 export { createTestTopic } from './create-test-topic.js'
 export { readAll } from './read-all.js'
+export { sendGzipped } from './send-gzipped.js'

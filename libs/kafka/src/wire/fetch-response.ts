@@ -1,3 +1,4 @@
+import { RecordBatchUnreadableError } from '../errors/kafka-errors.js'
 import {
   Decoder,
   decodeStockMessages,
@@ -7,12 +8,26 @@ import {
 } from '../kafkajs/internals.js'
 import type { KafkaRecord } from '../record.js'
 import { findHeader, readHeaders } from '../record-body.js'
+import { INFLATE_LIMITS, type InflateBudget, inflateBatches, type RefusedBatch } from './inflate-batches.js'
+import {
+  ATTRIBUTES_AT,
+  COUNT_AT,
+  endOf,
+  FIRST_TIMESTAMP_AT,
+  type FoundBatch,
+  findBatches,
+  MAX_TIMESTAMP_AT,
+  RECORDS_AT,
+  readInt64,
+} from './record-batches.js'
 import { type Cursor, readVarint, readVarlong } from './varint.js'
 
 /**
  * Decodes a Fetch response, version 11. Records are parsed where they lie; of a record only the places of its parts are
- * noted, and its buffers and headers are made when asked for. A partition with compressed, transactional or control
- * batches, or with the format before v2, goes through the stock decoder.
+ * noted, and its buffers and headers are made when asked for. Compressed batches are unpacked first, within bounds. A
+ * partition with transactional or control batches, or with the format before v2, goes through the stock decoder.
+ *
+ * A batch that cannot be unpacked, or is not what it says, becomes one record that says so (`unreadable`).
  */
 export async function decodeFetchResponse(raw: Buffer): Promise<FetchResponse> {
   const reader = new Reader(raw)
@@ -20,10 +35,11 @@ export async function decodeFetchResponse(raw: Buffer): Promise<FetchResponse> {
   const errorCode = reader.int16()
   const sessionId = reader.int32()
   const responses: { topicName: string; partitions: FetchPartition[] }[] = []
+  const budget = { left: INFLATE_LIMITS.fetchBytes }
   for (let topics = reader.int32(); topics > 0; topics--) {
     const topicName = reader.text()
     const partitions: FetchPartition[] = []
-    for (let left = reader.int32(); left > 0; left--) partitions.push(await readPartition(reader))
+    for (let left = reader.int32(); left > 0; left--) partitions.push(await readPartition(reader, budget))
     responses.push({ topicName, partitions })
   }
   return { throttleTime: 0, clientSideThrottleTime, errorCode, sessionId, responses }
@@ -35,11 +51,11 @@ export async function decodeFetchResponse(raw: Buffer): Promise<FetchResponse> {
  * (a fetch can start inside a record batch), so nothing has to be copied.
  */
 export class FetchedRecords {
-  readonly records: readonly FetchedRecord[]
+  readonly records: readonly KafkaRecord[]
   /** The offset after the last whole record batch; undefined when there was none. */
   readonly nextOffset: number | undefined
 
-  constructor(records: readonly FetchedRecord[], nextOffset: number | undefined) {
+  constructor(records: readonly KafkaRecord[], nextOffset: number | undefined) {
     this.records = records
     this.nextOffset = nextOffset
   }
@@ -48,10 +64,10 @@ export class FetchedRecords {
     return this.records.length
   }
 
-  filter(keep: (record: FetchedRecord) => unknown): FetchedRecords {
+  filter(keep: (record: KafkaRecord) => unknown): FetchedRecords {
     const { records } = this
     let first = 0
-    while (first < records.length && !keep(records[first] as FetchedRecord)) first++
+    while (first < records.length && !keep(records[first] as KafkaRecord)) first++
     return first === 0 ? this : new FetchedRecords(records.slice(first), this.nextOffset)
   }
 }
@@ -106,7 +122,7 @@ interface RecordCursor extends Cursor {
   readonly bytes: Buffer
 }
 
-async function readPartition(reader: Reader): Promise<FetchPartition> {
+async function readPartition(reader: Reader, budget: InflateBudget): Promise<FetchPartition> {
   const partition = reader.int32()
   const errorCode = reader.int16()
   const highWatermark = reader.int64Text()
@@ -117,14 +133,11 @@ async function readPartition(reader: Reader): Promise<FetchPartition> {
     abortedTransactions.push({ producerId: reader.int64Text(), firstOffset: reader.int64Text() })
   }
   const preferredReadReplica = reader.int32()
-  const start = reader.at
   const size = reader.int32()
-  const set = reader.bytes.subarray(reader.at, reader.at + Math.max(size, 0))
+  const raw = reader.bytes.subarray(reader.at, reader.at + Math.max(size, 0))
   reader.at += Math.max(size, 0)
-  const batches = findBatches(set)
-  const messages = batches.every((batch) => batch.isPlain)
-    ? (readRecords(set, batches) as unknown as StockMessage[])
-    : await decodeStock(reader.bytes.subarray(start, reader.at), batches)
+  const { set, refused } = await inflateBatches(raw, budget)
+  const messages = refused === undefined ? await messagesOf(set) : asStock(unreadableBatch(raw, refused))
   return {
     partition,
     errorCode,
@@ -137,62 +150,76 @@ async function readPartition(reader: Reader): Promise<FetchPartition> {
   }
 }
 
-async function decodeStock(sized: Buffer, batches: readonly FoundBatch[]): Promise<StockMessage[]> {
+async function messagesOf(set: Buffer): Promise<StockMessage[]> {
+  const batches = findBatches(set)
+  return batches.every((batch) => batch.isPlain) ? asStock(readRecords(set, batches)) : decodeStock(set, batches)
+}
+
+// kafkajs hands the messages on as they are.
+const asStock = (records: FetchedRecords) => records as unknown as StockMessage[]
+
+async function decodeStock(set: Buffer, batches: readonly FoundBatch[]): Promise<StockMessage[]> {
+  const sized = Buffer.allocUnsafe(4 + set.length)
+  sized.writeInt32BE(set.length)
+  set.copy(sized, 4)
   const messages = await decodeStockMessages(new Decoder(sized))
   return Object.assign(messages, { nextOffset: endOf(batches) })
 }
 
-interface FoundBatch {
-  readonly at: number
-  readonly baseOffset: number
-  /** Undefined for the formats before v2. */
-  readonly nextOffset: number | undefined
-  readonly isPlain: boolean
-}
-
-/** The whole record batches of a record set; the last one may be cut off by the fetch's byte limit and is left out. */
-function findBatches(set: Buffer): FoundBatch[] {
-  const batches: FoundBatch[] = []
-  for (let at = 0; at + MAGIC_AT < set.length; ) {
-    const end = at + 12 + set.readInt32BE(at + 8)
-    if (end > set.length) break
-    const isV2 = set[at + MAGIC_AT] === 2
-    const baseOffset = readInt64(set, at)
-    batches.push({
-      at,
-      baseOffset,
-      nextOffset: isV2 ? baseOffset + set.readInt32BE(at + LAST_OFFSET_DELTA_AT) + 1 : undefined,
-      isPlain: isV2 && (set.readInt16BE(at + ATTRIBUTES_AT) & NOT_PLAIN) === 0,
-    })
-    at = end
-  }
-  return batches
-}
-
-function endOf(batches: readonly FoundBatch[]): number | undefined {
-  return batches[batches.length - 1]?.nextOffset
-}
-
+/** Records up to the first batch that is not what it says; that one alone, as one record, when it is the first. */
 function readRecords(set: Buffer, batches: readonly FoundBatch[]): FetchedRecords {
   const records: FetchedRecord[] = []
   const cursor: RecordCursor = { bytes: set, at: 0 }
-  for (const { at, baseOffset } of batches) {
-    const usesAppendTime = (set.readInt16BE(at + ATTRIBUTES_AT) & LOG_APPEND_TIME) !== 0
-    const firstTimestampMs = readInt64(set, at + FIRST_TIMESTAMP_AT)
-    const appendTimeMs = readInt64(set, at + FIRST_TIMESTAMP_AT + 8)
-    const count = set.readInt32BE(at + COUNT_AT)
-    cursor.at = at + COUNT_AT + 4
-    for (let index = 0; index < count; index++) {
-      const size = readVarint(cursor)
-      const end = cursor.at + size
-      cursor.at++ // attributes, unused
-      const timestampMs = firstTimestampMs + readVarlong(cursor)
-      const offset = baseOffset + readVarint(cursor)
-      records.push(new FetchedRecord(cursor, offset, usesAppendTime ? appendTimeMs : timestampMs))
-      cursor.at = end
-    }
+  for (const [index, batch] of batches.entries()) {
+    const before = records.length
+    const problem = problemReading(cursor, batch, records)
+    if (problem === undefined) continue
+    records.length = before
+    return index === 0
+      ? unreadableBatch(set, { batch, reason: problem })
+      : new FetchedRecords(records, endOf(batches.slice(0, index)))
   }
   return new FetchedRecords(records, endOf(batches))
+}
+
+function problemReading(cursor: RecordCursor, batch: FoundBatch, records: FetchedRecord[]): string | undefined {
+  try {
+    return readBatch(cursor, batch, records)
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** Adds the records of a batch; answers what is wrong with it, if something is. */
+function readBatch(cursor: RecordCursor, { at, end, baseOffset }: FoundBatch, records: FetchedRecord[]) {
+  const { bytes: set } = cursor
+  const usesAppendTime = (set.readInt16BE(at + ATTRIBUTES_AT) & LOG_APPEND_TIME) !== 0
+  const firstTimestampMs = readInt64(set, at + FIRST_TIMESTAMP_AT)
+  const appendTimeMs = readInt64(set, at + MAX_TIMESTAMP_AT)
+  const count = set.readInt32BE(at + COUNT_AT)
+  cursor.at = at + RECORDS_AT
+  for (let index = 0; index < count; index++) {
+    const size = readVarint(cursor)
+    const recordEnd = cursor.at + size
+    if (size < 0 || recordEnd > end) return `its record ${index} of ${count} runs past its end`
+    cursor.at++ // attributes, unused
+    const timestampMs = firstTimestampMs + readVarlong(cursor)
+    const offset = baseOffset + readVarint(cursor)
+    records.push(new FetchedRecord(cursor, offset, usesAppendTime ? appendTimeMs : timestampMs))
+    if (cursor.at > recordEnd) return `key or value of its record ${index} run past the end of the record`
+    cursor.at = recordEnd
+  }
+  return undefined
+}
+
+/** One record at the last offset of the batch, so that it is found from wherever in the batch reading begins. */
+function unreadableBatch(set: Buffer, { batch, reason }: RefusedBatch): FetchedRecords {
+  const { at, end, baseOffset } = batch
+  const nextOffset = batch.nextOffset ?? baseOffset + 1
+  const unreadable = new RecordBatchUnreadableError(baseOffset, nextOffset - 1, end - at, reason)
+  const timestampMs = readInt64(set, at + MAX_TIMESTAMP_AT)
+  const record: KafkaRecord = { offset: nextOffset - 1, timestampMs, key: null, value: null, headers: {}, unreadable }
+  return new FetchedRecords([record], nextOffset)
 }
 
 class Reader {
@@ -225,18 +252,4 @@ class Reader {
   }
 }
 
-/** Exact up to 2^53; an offset or a time in milliseconds never gets there. */
-function readInt64(bytes: Buffer, at: number): number {
-  return bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)
-}
-
-// Places in a record batch: base offset 8, length 4, leader epoch 4, magic 1, crc 4, attributes 2, last offset delta 4,
-// first timestamp 8, max timestamp 8, producer id 8, epoch 2, first sequence 4, count 4.
-const MAGIC_AT = 16
-const ATTRIBUTES_AT = 21
-const LAST_OFFSET_DELTA_AT = 23
-const FIRST_TIMESTAMP_AT = 27
-const COUNT_AT = 57
 const LOG_APPEND_TIME = 0x08
-/** Compression (three bits), transactional, control. */
-const NOT_PLAIN = 0x07 | 0x10 | 0x20
