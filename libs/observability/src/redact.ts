@@ -5,6 +5,7 @@ const MAX_DEPTH = 6
 const MAX_ITEMS = 100
 const MAX_CAUSES = 4
 const MAX_FRAMES = 12
+const MAX_MESSAGE = 2_000
 
 /**
  * Keys whose values are, or hold, personal data or secrets; hidden at any depth, compared without case and separators.
@@ -69,9 +70,17 @@ export function serializeError(error: unknown, depth = 0): LoggedError {
 }
 
 function safeMessage(error: Error, code: unknown): string {
-  return maskValues(
-    isDataException(error, code) || error instanceof SyntaxError ? headOf(error.message) : error.message,
-  )
+  const message = cut(error.message)
+  return maskValues(isDataException(error, code) || error instanceof SyntaxError ? headOf(message) : message)
+}
+
+// Looking for addresses takes the square of the length: 2 MB of text in one word held a process for hours. Cut between
+// words, because half an address would not be found.
+function cut(message: string): string {
+  if (message.length <= MAX_MESSAGE) return message
+  const start = message.slice(0, MAX_MESSAGE)
+  const end = start.search(/\s\S*$/)
+  return `${start.slice(0, Math.max(end, 0))} … (${message.length} characters)`
 }
 
 // "invalid input syntax for type uuid: "<value>"" and "Unexpected token 'a', "<text>" is not valid JSON".

@@ -52,6 +52,14 @@ test('logging changes nothing in what it is given', () => {
   expect(facts).toEqual({ email: CANARY, deep: { phone: CANARY } })
 })
 
+test('a message of megabytes is cut, between words, before anything looks for addresses in it', () => {
+  const sink = logSink()
+  const message = `${'x'.repeat(1_990)} ${CANARY}@example.org${'y'.repeat(5e6)}`
+  sink.logger.error({ err: new Error(message) }, 'it failed')
+  expect(sink.text()).not.toContain(CANARY)
+  expect(sink.text().length).toBeLessThan(10_000)
+})
+
 test('an error of the database is shown without the row it quotes', () => {
   const sink = logSink()
   const duplicate = Object.assign(new Error('duplicate key value violates unique constraint "user_email_key"'), {
