@@ -1,3 +1,4 @@
+import { SchemaRegistryRefusedError } from '@rollcall/events'
 import type { KafkaRecord, RecordBatch } from '@rollcall/kafka'
 import { beginSpan, currentTraceparent, type Logger, serializeError, step, withSpan } from '@rollcall/observability'
 import { type Effects, HandlerFailure } from './apply-effects.js'
@@ -11,6 +12,8 @@ import {
   headerText,
   parkingsOf,
   placeOf,
+  sane,
+  timeOf,
   unreadable,
 } from './delivered.js'
 import type { Parking, ParkingLimits } from './parking.js'
@@ -78,13 +81,17 @@ export async function applyRecords<E extends ProjectedEvent, Tx>(
   const items: Delivered<E>[] = []
   for (const record of records) {
     const { value } = record
+    if (record.unreadable !== undefined) {
+      items.push(unreadable(batch, record, record.unreadable, options.clock))
+      continue
+    }
     // A tombstone: nothing to project.
     if (value === null) continue
     let item: Delivered<E> | undefined
     try {
       const decoded = options.decode(value)
       // No await on the fast path: it costs a turn of the microtask queue per record.
-      item = deliveredEvent(record, isPromise(decoded) ? await decoded : decoded)
+      item = deliveredEvent(record, sane(isPromise(decoded) ? await decoded : decoded))
     } catch (error) {
       item = await readAgain(record, value, error, batch, options)
     }
@@ -99,10 +106,11 @@ const APPLIED: Outcome = { end: 'applied' }
 const DROPPED = { end: 'dropped' } as const
 const FENCED: Outcome = { end: 'fenced' }
 
-const READ_AGAIN = { isTransient: () => false, maxAttempts: Number.POSITIVE_INFINITY }
+const READ_AGAIN = { isTransient: isRefusal, maxAttempts: Number.POSITIVE_INFINITY }
 
 /**
- * The registry of schemas may be away while a new schema arrives: that passes. Bytes that are no event stay so.
+ * The registry of schemas may be away while a new schema arrives, or refuse us: neither is the record's fault, and both
+ * would park everybody. Bytes that are no event stay so.
  *
  * @returns undefined when the work was taken away meanwhile
  */
@@ -119,11 +127,15 @@ async function readAgain<E extends ProjectedEvent, Tx>(
     if (waitMs === undefined) return unreadable(batch, record, error, options.clock)
     if (!(await waitToRetry(waitMs, attempt, error, batch, options))) return undefined
     try {
-      return deliveredEvent(record, await options.decode(value))
+      return deliveredEvent(record, sane(await options.decode(value)))
     } catch (again) {
       error = again
     }
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof SchemaRegistryRefusedError
 }
 
 /** Applies the work as one transaction; an event that fails for good is found, and parks its user. */
@@ -203,7 +215,7 @@ export function transact<E extends ProjectedEvent, Tx>(
   for (const { userId } of all) if (userId !== undefined) users.add(userId)
   const moves = works.map(({ held, items, to }) => {
     const last = items.at(-1)
-    return { claim: held.claim, to, recordAt: last && new Date(last.record.timestampMs) }
+    return { claim: held.claim, to, recordAt: last && timeOf(last.record) }
   })
   const attributes = { 'messaging.batch.message_count': all.length, partitions: works.length }
   return withSpan(`project ${name}`, { kind: 'consumer', attributes }, async () => {

@@ -1,4 +1,4 @@
-import { sequenceOf } from '@rollcall/events'
+import { MAX_EVENT_BYTES, sequenceOf } from '@rollcall/events'
 import type { KafkaRecord, RecordBatch } from '@rollcall/kafka'
 import { serializeError } from '@rollcall/observability'
 import type { Clock } from './clock.js'
@@ -26,16 +26,28 @@ export const deliveredEvent = <E extends ProjectedEvent>(record: KafkaRecord, ev
   event,
 })
 
-/** Named by its headers and key alone. */
+/**
+ * The event, when the library can keep its user and version; what reads Avro looks at the form of neither.
+ *
+ * @throws Error that says why not.
+ */
+export function sane<E extends ProjectedEvent>(event: E): E {
+  if (!LOWER_UUID.test(event.userId)) throw new Error('its user id is no UUID in lower case')
+  if (!(event.version >= 1)) throw new Error(`its version is ${event.version}, and versions start at 1`)
+  return event
+}
+
+/** Named by its key and headers alone. */
 export function unreadable<E>(
   { topic, partition }: Pick<RecordBatch, 'topic' | 'partition'>,
   record: KafkaRecord,
   error: unknown,
   clock: Clock,
 ): Delivered<E> {
-  const userId = userIdIn(headerText(record, 'ce_subject')) ?? userIdIn(record.key?.toString('latin1'))
+  // The key before the header: it is what put the record into this partition.
+  const userId = userIdIn(record.key?.toString('latin1', 0, 37)) ?? userIdIn(headerText(record, 'ce_subject'))
   const version = sequenceOf(record.headers) ?? Number.NaN
-  const eventId = headerText(record, 'ce_id')
+  const eventId = eventIdIn(record)
   const place = { topic, partition, offset: record.offset, ...given({ userId, eventId }) }
   const problem = `The record cannot be decoded: ${reasonOf(error)}`
   const failure = failureOf('ERR_PROJECTION_EVENT_UNREADABLE', problem, place, clock)
@@ -76,10 +88,10 @@ export function parkingsOf<E extends ProjectedEvent>(
       offset: record.offset,
       userId,
       version: Number.isNaN(version) ? undefined : version,
-      eventId: event?.eventId ?? headerText(record, 'ce_id'),
+      eventId: storable(event?.eventId) ?? eventIdIn(record),
       eventType: event?.type,
-      recordAt: new Date(record.timestampMs),
-      value: record.value ?? Buffer.alloc(0),
+      recordAt: timeOf(record),
+      value: keptOf(record),
     }
     return { letter, failure }
   })
@@ -102,21 +114,46 @@ export function placeOf<E extends ProjectedEvent>(
   { event, record, userId }: Delivered<E>,
 ): FailurePlace {
   const { eventId, type: eventType } = event ?? {}
-  return { topic, partition, offset: record.offset, ...given({ userId, eventId, eventType }) }
+  return { topic, partition, offset: record.offset, ...given({ userId, eventId: storable(eventId), eventType }) }
+}
+
+/** When the record was made, as far as a database can say it: a producer may write any 64 bits. */
+export const timeOf = ({ timestampMs }: KafkaRecord) =>
+  new Date(timestampMs >= 0 && timestampMs < YEAR_10000 ? timestampMs : 0)
+const YEAR_10000 = 253_402_300_800_000
+
+/** What is kept of a record that waits. One that is longer than any event stays in the topic: nothing reads it anyway. */
+function keptOf({ value }: KafkaRecord): Buffer {
+  return value === null || value.length > MAX_EVENT_BYTES ? Buffer.alloc(0) : value
 }
 
 const failureOf = (code: FailureCode, problem: string, place: FailurePlace, clock: Clock) =>
   partitionFailure(code, problem, place, new Date(clock.now()))
 
-// serializeError hides what a driver quotes: row values have no place in a log line or a checkpoint.
+// serializeError hides what a driver quotes: row values have no place in a log line or a checkpoint. Postgres stores neither
+// NUL nor half a surrogate, and a failure that cannot be stored would stop everybody.
 function reasonOf(error: unknown): string {
   const { code, name, message } = serializeError(error)
-  return `${code ?? name}: ${message.replace(/[.\s]+$/, '')}`
+  const words = message.slice(0, MAX_REASON).replace(/[.\s]+$/, '')
+  return `${code ?? name}: ${words}`.replaceAll('\0', '\ufffd').replace(/\p{Surrogate}/gu, '\ufffd')
 }
 
-export const headerText = ({ headers }: KafkaRecord, name: string) => headers[name]?.toString('latin1')
+const MAX_REASON = 1_000
+
+export const headerText = ({ headers }: KafkaRecord, name: string) => headers[name]?.toString('latin1', 0, MAX_HEADER)
+
+// Of the header only what can be an id: any bytes may stand there.
+function eventIdIn(record: KafkaRecord): string | undefined {
+  return storable(headerText(record, 'ce_id'))
+}
+
+const storable = (id: string | undefined) =>
+  id !== undefined && id.length < MAX_HEADER && /^[\x21-\x7e]+$/.test(id) ? id : undefined
+
+const MAX_HEADER = 200
 
 const userIdIn = (text: string | undefined) => (text !== undefined && UUID.test(text) ? text.toLowerCase() : undefined)
+const LOWER_UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 const given = <T extends Record<string, string | undefined>>(facts: T) =>

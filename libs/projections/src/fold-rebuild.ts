@@ -200,6 +200,7 @@ async function foldPartitions<E extends ProjectedEvent>(
         }
       }
       for (const record of records) {
+        if (record.unreadable !== undefined) throw record.unreadable
         if (record.key === null || record.value === null) continue
         const userId = userIdOf(record)
         const version = versionOf(record) ?? (await decode(record.value)).version

@@ -14,8 +14,25 @@ export async function park(
 ): Promise<{ offset: number; problem: string } | undefined> {
   const newcomers = parkings.filter(({ letter, failure }) => letter.userId !== undefined && failure !== undefined)
   return (
-    (await parkUsers(sql, name, newcomers, limits.users)) ?? keepLetters(sql, name, parkings, limits.lettersPerUser)
+    (await parkUsers(sql, name, newcomers, limits.users)) ??
+    (await keepLetters(sql, name, parkings, limits.lettersPerUser)) ??
+    checkUnnamed(sql, name, parkings, limits.users)
   )
+}
+
+/** Records that name no user stand for themselves; of them too there may be as many as parked users. */
+async function checkUnnamed(sql: Sql, name: string, parkings: readonly Parking[], limit: number) {
+  const unnamed = parkings.filter(({ letter }) => letter.userId === undefined)
+  if (unnamed.length === 0) return undefined
+  const { rows } = await sql.query<{ letters: number }>(
+    'SELECT count(*)::int AS letters FROM projections.dead_letter WHERE projection = $1 AND key IS NULL',
+    [name],
+  )
+  const over = Number(rows[0]?.letters ?? 0) - limit
+  const first = over > 0 ? unnamed.at(-Math.min(over, unnamed.length))?.letter : undefined
+  if (first === undefined) return undefined
+  const problem = `More than ${limit} records that name no user would be kept aside`
+  return { offset: first.offset, problem }
 }
 
 async function parkUsers(sql: Sql, name: string, newcomers: readonly Parking[], limit: number) {

@@ -4,7 +4,7 @@ import { type ChangedRow, changedRows } from './changed-rows.js'
 import type { Clock } from './clock.js'
 import { type Decision, decide } from './decide.js'
 import type { ProjectedEvent, Projection } from './define-projection.js'
-import { type Delivered, deliveredEvent, gap, handlerFailure, unreadable } from './delivered.js'
+import { type Delivered, deliveredEvent, gap, handlerFailure, sane, unreadable } from './delivered.js'
 import type { DeadLetter, ParkedUser } from './parking.js'
 import type { PartitionFailure } from './partition-failure.js'
 import { partitionFailure, UserNotParkedError } from './projection-errors.js'
@@ -173,7 +173,10 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
     }
     const record = { offset, timestampMs: recordAt.getTime(), key: Buffer.from(userId), value, headers }
     try {
-      return deliveredEvent(record, await decode(value))
+      const event = sane(await decode(value))
+      // The user of a letter that could not be read was told from its key.
+      if (event.userId !== userId.toLowerCase()) throw new Error('it is of another user than its key says')
+      return deliveredEvent(record, event)
     } catch (error) {
       return unreadable(placeOf(letter), record, error, clock)
     }

@@ -86,6 +86,12 @@ async function tailTopic(context: CommandContext, topic: string, options: TailOp
   })
 }
 
+/** A producer may write any 64 bits as the time, and a Date holds fewer. */
+function timeOf(timestampMs: number): string {
+  const time = new Date(timestampMs)
+  return Number.isNaN(time.getTime()) ? String(timestampMs) : time.toISOString()
+}
+
 /** One user's events are in one partition. */
 const partitionsOf = (user: string | undefined, count: number) =>
   user === undefined ? undefined : [partitionOf(Buffer.from(user), count)]
@@ -97,11 +103,12 @@ async function print(
   codec: EventCodec<UserLifecycleEvent>,
   showValues: boolean,
 ): Promise<void> {
-  const place = { partition, offset: record.offset, at: new Date(record.timestampMs).toISOString() }
+  const place = { partition, offset: record.offset, at: timeOf(record.timestampMs) }
   const key = record.key?.toString('utf8') ?? null
   const where = `${place.at}  ${partition}/${record.offset}`
   let event: UserLifecycleEvent
   try {
+    if (record.unreadable !== undefined) throw record.unreadable
     if (record.value === null) throw new Error('the record has no value')
     event = await codec.decode(record.value)
   } catch (error) {
