@@ -53,7 +53,9 @@ export type {
 } from './projection-store.js'
 export type { DeadLetters, DiscardRequest, RedriveResult, WhatIf } from './redrive.js'
 export type { AnnounceOptions } from './roll-call/announcer.js'
+export type { AppliedListener } from './roll-call/applied-feed.js'
 export type { UserProgress } from './roll-call/user-progress.js'
+export type { UserStanding } from './roll-call/users-progress.js'
 export {
   type EventDecoder,
   type RunningProjections,

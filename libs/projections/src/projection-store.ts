@@ -1,6 +1,7 @@
 import type { Pool, Sql } from '@rollcall/database'
 import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from './parking.js'
 import type { PartitionFailure } from './partition-failure.js'
+import type { UserStanding } from './roll-call/users-progress.js'
 import type { TableRows } from './table-rows.js'
 
 /**
@@ -20,6 +21,8 @@ export interface ProjectionStore<Tx> {
   read(names: readonly string[]): Promise<ProjectionRow[]>
   /** The version of the user this database has applied; 0 when it never saw one. */
   knownVersion(name: string, userId: string): Promise<number>
+  /** Version and parking of many users, in the order asked. */
+  usersProgress(name: string, userIds: readonly string[]): Promise<UserStanding[]>
   /** The parked users of each partition. */
   parkedUsers(name: string, partitions: readonly number[]): Promise<Map<number, Set<string>>>
   /** Parked users with why and how many records wait, the longest parked first; records that name no user apart. */

@@ -14,7 +14,9 @@ import type { ProjectionStore } from './projection-store.js'
 import { projectionRebuilder } from './rebuild-projection.js'
 import { type DeadLetters, redrive } from './redrive.js'
 import { type AnnounceOptions, announcer } from './roll-call/announcer.js'
+import { type AppliedListener, appliedFeed } from './roll-call/applied-feed.js'
 import { type UserProgress, userProgress } from './roll-call/user-progress.js'
+import type { UserStanding } from './roll-call/users-progress.js'
 import type { UserRegistry } from './user-registry.js'
 import { type Verifier, type VerifyReport, type VerifyRequest, verifier } from './verify/verify-projection.js'
 import { versionWaits } from './wait-for-version.js'
@@ -30,6 +32,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
   const groupId = options.groupId ?? 'projections'
   const metrics = projectionMetrics(options.metrics)
   const waits = versionWaits((name, userId) => store.knownVersion(name, userId), clock)
+  const feed = appliedFeed()
   const decode = (value: Buffer) => codec.decode(value)
 
   const running = new Map<string, Running<E, Tx>>()
@@ -82,7 +85,10 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       concurrency: options.concurrency ?? 2,
       controlIntervalMs: options.controlIntervalMs ?? 500,
       stuckAfterMs: options.stuckAfterMs ?? 30_000,
-      applied: (versions) => waits.applied(name, versions),
+      applied(versions) {
+        waits.applied(name, versions)
+        feed.told(name, versions)
+      },
       parked: () => healer?.wake(),
       seen: (row) => rebuilder.watch(row),
     })
@@ -145,6 +151,8 @@ export function runProjections<E extends ProjectedEvent, Tx>(
     deadLetters: (name) => named(name).letters,
     verify: (name, request) => named(name).checks.verify(request),
     userProgress: async (name, userId) => userProgress(store, named(name).projection.name, userId),
+    usersProgress: async (name, userIds) => store.usersProgress(named(name).projection.name, userIds),
+    follow: (name, listener) => feed.follow(named(name).projection.name, listener),
     async checkProgress() {
       for (const { runner } of all) runner.checkProgress()
     },
@@ -230,6 +238,13 @@ export interface RunningProjections {
   verify(name: string, request: VerifyRequest): Promise<VerifyReport>
   /** How far a projection is with one user. @throws ProjectionUnknownError */
   userProgress(name: string, userId: string): Promise<UserProgress>
+  /** How far a projection is with each of many users, in the order asked. @throws ProjectionUnknownError */
+  usersProgress(name: string, userIds: readonly string[]): Promise<UserStanding[]>
+  /**
+   * Calls back after each commit of this process with what it applied; the commits of others are found by asking. Answers
+   * how to stop. @throws ProjectionUnknownError
+   */
+  follow(name: string, listener: AppliedListener): () => void
   /** Rejects unless every projection of this process makes progress; for readiness. */
   checkProgress(): Promise<void>
 }

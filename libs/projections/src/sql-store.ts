@@ -23,6 +23,7 @@ import type {
   RebuildProgress,
   StoreTransaction,
 } from './projection-store.js'
+import { usersProgress } from './roll-call/users-progress.js'
 import { sqlRows } from './table-rows.js'
 import { knownVersion, versionTable } from './version-table.js'
 
@@ -44,6 +45,7 @@ export function sqlStore<Tx>(connection: StoreConnection<Tx>): ProjectionStore<T
     fail: (claimed, failure) => fail(sql, claimed, failure),
     read: (names) => readProjections(sql, names),
     knownVersion: (name, userId) => knownVersion(sql, name, userId),
+    usersProgress: (name, userIds) => usersProgress(sql, name, userIds),
     parkedUsers: (name, partitions) => parkedUsers(sql, name, partitions),
     listParked: (name, limit) => listParked(sql, name, limit),
     findParked: (name, userId) => findParked(sql, name, userId),

@@ -1,5 +1,6 @@
 export { insertUsers } from './import/insert-users.js'
 export { LOCAL_PRINCIPAL, type Principal } from './principal.js'
+export { followSubscribers, type Subscribers, type SubscribersOptions } from './propagation/subscribers.js'
 export { createRegistryApp, DEFAULT_GRACE_PERIOD_MS, type RegistryAppOptions } from './registry-app.js'
 export { registryMigrations } from './registry-migrations.js'
 export { type Decision, decideChange, decideCreation } from './users/decide.js'

@@ -7,9 +7,11 @@ import { uuidv7 } from 'uuidv7'
 import { addImportRoutes } from './import/import-routes.js'
 import { LOCAL_PRINCIPAL, type Principal } from './principal.js'
 import { PROBLEMS } from './problems.js'
+import { appliedNews } from './propagation/applied-news.js'
 import { addPropagationRoute } from './propagation/propagation-route.js'
 import type { Subscribers } from './propagation/subscribers.js'
 import { SubscribersUnknownError } from './propagation/subscribers-unknown-error.js'
+import { userQuestions } from './propagation/user-questions.js'
 import { createUserCommands } from './users/user-commands.js'
 import { addUserRoutes } from './users/user-routes.js'
 import { addVerificationRoutes } from './verification/verification-routes.js'
@@ -63,9 +65,11 @@ export async function createRegistryApp(options: RegistryAppOptions): Promise<Ap
     newId,
     gracePeriodMs: options.gracePeriodMs ?? DEFAULT_GRACE_PERIOD_MS,
   })
-  addUserRoutes(app, { sql: pool, codec, newId, commands, subscribers, principalOf })
+  const propagation = { subscribers, news: appliedNews(), ask: userQuestions() }
+  app.addHook('onClose', async () => propagation.news.close())
+  addUserRoutes(app, { sql: pool, codec, newId, commands, propagation, principalOf })
   addVerificationRoutes(app, { sql: pool })
-  addPropagationRoute(app, { sql: pool, subscribers, principalOf })
+  addPropagationRoute(app, { sql: pool, ...propagation, principalOf })
   addImportRoutes(app, { sql: pool, codec, committed, now, newId, metrics, principalOf })
   return app
 }

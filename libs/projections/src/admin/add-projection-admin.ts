@@ -1,6 +1,7 @@
 import type { App } from '@rollcall/http'
 import { z } from 'zod'
 import type { RunningProjections } from '../run-projections.js'
+import { addRollCallRoutes } from './add-roll-call-routes.js'
 
 /** HTTP status of the library's errors, to be spread into a service's own map. */
 export const PROJECTION_PROBLEMS: Readonly<Record<string, number>> = {
@@ -12,12 +13,15 @@ export const PROJECTION_PROBLEMS: Readonly<Record<string, number>> = {
 
 /**
  * Adds the operator's door: `GET /admin/projections`, `POST /admin/projections/{name}/pause`, `…/resume`, `…/rebuild`, and
- * `/admin/projections/{name}/dead-letters` for its parked users; and `/admin/projections/{name}/users/{id}` for the roll call.
+ * `/admin/projections/{name}/dead-letters` for its parked users; and what `addRollCallRoutes` adds.
  * They act on all processes that run the projection, through its database.
  */
 export function addProjectionAdmin(
   app: App,
-  projections: Pick<RunningProjections, 'status' | 'pause' | 'resume' | 'rebuild' | 'deadLetters' | 'userProgress'>,
+  projections: Pick<
+    RunningProjections,
+    'status' | 'pause' | 'resume' | 'rebuild' | 'deadLetters' | 'userProgress' | 'usersProgress' | 'follow'
+  >,
 ): void {
   const tags = ['operations']
   const named = { params: z.object({ name: z.string().min(1).max(40) }), tags }
@@ -106,11 +110,7 @@ export function addProjectionAdmin(
     ({ params, body }) => projections.deadLetters(params.name).discard(params.userId, { ...body, actor: actorOf() }),
   )
 
-  app.get(
-    '/admin/projections/:name/users/:userId',
-    { schema: { ...ofUser, summary: 'The version of a user that is applied here, and why it is parked if it is' } },
-    ({ params }) => projections.userProgress(params.name, params.userId),
-  )
+  addRollCallRoutes(app, projections)
 
   const statusOf = async (name: string) => (await projections.status()).find((one) => one.name === name)
 }

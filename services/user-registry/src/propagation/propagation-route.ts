@@ -7,6 +7,7 @@ import { findUser } from '../users/find-user.js'
 import { problemAnswers, userIdParams } from '../users/user-schemas.js'
 import { progressOf } from './propagation.js'
 import type { Subscribers } from './subscribers.js'
+import type { AskUser } from './user-questions.js'
 
 const propagationQuery = z.strictObject({
   version: z.coerce.number().int().min(1).optional().meta({ description: 'The current version unless told.' }),
@@ -31,11 +32,12 @@ const propagationSchema = z.object({
 export interface PropagationRouteOptions {
   readonly sql: Sql
   readonly subscribers: Subscribers
+  readonly ask: AskUser
   readonly principalOf: (request: FastifyRequest) => Principal
 }
 
 /** Who has applied a change: each subscriber is asked now. */
-export function addPropagationRoute(app: App, { sql, subscribers, principalOf }: PropagationRouteOptions): void {
+export function addPropagationRoute(app: App, { sql, subscribers, ask, principalOf }: PropagationRouteOptions): void {
   app.get(
     '/v1/users/:id/propagation',
     {
@@ -56,7 +58,7 @@ export function addPropagationRoute(app: App, { sql, subscribers, principalOf }:
         throw new RequestInvalidError([{ pointer: '/version', detail, in: 'query' }])
       }
       const change = { userId, version, changedAt: version === user.version ? user.updatedAt : undefined }
-      const all = await Promise.all(subscribers.known().map((one) => progressOf(one, change)))
+      const all = await Promise.all(subscribers.known().map((one) => progressOf(one, change, ask)))
       return { userId, version, subscribers: all }
     },
   )

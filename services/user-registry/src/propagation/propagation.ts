@@ -1,6 +1,6 @@
 import { partitionOf } from '@rollcall/kafka'
-import { z } from 'zod'
 import type { Instance, Subscriber } from './subscribers.js'
+import type { AskUser, Standing } from './user-questions.js'
 
 /** Where one version of one user is with one subscriber. */
 export interface SubscriberProgress {
@@ -26,18 +26,21 @@ export interface Change {
 }
 
 /** Asks one live process of the subscriber; a second one where the first does not answer. */
-export async function progressOf(subscriber: Subscriber, change: Change): Promise<SubscriberProgress> {
-  const { service, projection, instances } = subscriber
-  const askable = instances.filter(({ isLive, url }) => isLive && url !== undefined).slice(0, MOST_ASKED)
-  for (const one of askable) {
-    const answer = await ask(one, projection, change.userId)
-    if (answer === undefined) continue
+export async function progressOf(
+  { service, projection, instances }: Subscriber,
+  change: Change,
+  ask: AskUser,
+): Promise<SubscriberProgress> {
+  const askable = instances.flatMap((one) => (one.isLive && one.url !== undefined ? [{ ...one, url: one.url }] : []))
+  for (const one of askable.slice(0, MOST_ASKED)) {
+    const standing = await ask(one.url, projection, change.userId)
+    if (standing === undefined) continue
     const { instance } = one
     return {
       service,
       projection,
-      ...judge(answer, change),
-      version: answer.version,
+      ...judge(standing, change),
+      version: standing.version,
       lagRecords: lagOf(one, change),
       instance,
     }
@@ -55,28 +58,13 @@ export async function progressOf(subscriber: Subscriber, change: Change): Promis
 }
 
 const MOST_ASKED = 2
-const ASK_TIMEOUT_MS = 1_000
 
-const answerShape = z.object({ version: z.int(), parked: z.object({ since: z.iso.datetime() }).nullable() })
-type Answer = z.output<typeof answerShape>
-
-async function ask({ url }: Instance, projection: string, userId: string): Promise<Answer | undefined> {
-  try {
-    const path = `/admin/projections/${encodeURIComponent(projection)}/users/${encodeURIComponent(userId)}`
-    const response = await fetch(new URL(path, url), {
-      signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
-      redirect: 'error',
-    })
-    const body: unknown = await response.json()
-    return response.ok ? answerShape.parse(body) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function judge(answer: Answer, { version, changedAt }: Change): Pick<SubscriberProgress, 'status' | 'since'> {
-  if (answer.version >= version) return { status: 'applied', since: null }
-  if (answer.parked !== null) return { status: 'parked', since: answer.parked.since }
+function judge(
+  { version, parkedSince }: Standing,
+  { version: wanted, changedAt }: Change,
+): Pick<SubscriberProgress, 'status' | 'since'> {
+  if (version >= wanted) return { status: 'applied', since: null }
+  if (parkedSince !== null) return { status: 'parked', since: parkedSince }
   return { status: 'pending', since: changedAt?.toISOString() ?? null }
 }
 

@@ -1,8 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import type { AppliedNews } from './applied-news.js'
 import { type Change, progressOf } from './propagation.js'
 import type { Subscriber, Subscribers } from './subscribers.js'
 import { SubscribersUnknownError } from './subscribers-unknown-error.js'
+import type { AskUser } from './user-questions.js'
 
 const NAMES = /^[\w.-]+\/[\w.-]+(?:,[\w.-]+\/[\w.-]+)*$/
 
@@ -32,38 +33,76 @@ export type WaitQuery = z.output<typeof waitQuery>
 
 const TIMEOUT_MS = 5_000
 const FIRST_POLL_MS = 20
+/** Whoever is heard says so by itself; asked all the same, because a stream may have missed it. */
+const FIRST_POLL_OF_HEARD_MS = 100
 const LONGEST_POLL_MS = 250
+
+export interface PropagationTools {
+  readonly subscribers: Subscribers
+  readonly news: AppliedNews
+  readonly ask: AskUser
+}
 
 /**
  * Waits until the change has arrived, or the time is up; answers the value of `Rollcall-Propagation`: `applied`, or
  * `pending; waiting-for="…"`. `all` does not wait for the silent, but names them: `applied; unreachable="…"`.
  */
 export async function waitForPropagation(
-  subscribers: Subscribers,
+  { subscribers, news, ask }: PropagationTools,
   change: Change,
   { wait = 'all', timeoutMs = TIMEOUT_MS }: WaitQuery,
 ): Promise<string> {
   const deadline = performance.now() + timeoutMs
+  const leftMs = () => Math.max(0, deadline - performance.now())
   const named = wait === 'all' ? undefined : new Set(wait.split(','))
   const applied = new Set<string>()
-  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 1.5, LONGEST_POLL_MS)) {
-    const all = knownOf(subscribers)
-    const asked = all?.filter((one) => (named === undefined ? isLive(one) : named.has(nameOf(one)))) ?? []
-    const leftMs = () => deadline - performance.now()
-    await Promise.race([
-      Promise.all(
-        asked
-          .filter((one) => !applied.has(nameOf(one)))
-          .map(async (one) => {
-            if ((await progressOf(one, change)).status === 'applied') applied.add(nameOf(one))
-          }),
-      ),
-      sleep(Math.max(0, leftMs()), undefined, { ref: false }),
-    ])
-    const missing = [...(named ?? asked.map(nameOf))].filter((name) => !applied.has(name))
-    if (all !== undefined && missing.length === 0) return withNames('applied', 'unreachable', named ? [] : silent(all))
-    if (leftMs() <= 0) return withNames('pending', 'waiting-for', missing)
-    await sleep(Math.min(pollMs, leftMs()))
+  const pause = pauses()
+  let missing: () => readonly string[] = () => []
+  const stopListening = news.listen(change.userId, (name, version) => {
+    if (version < change.version) return
+    applied.add(name)
+    if (missing().length === 0) pause.end()
+  })
+  try {
+    for (let pollMs = 0; ; pollMs = Math.min(pollMs * 1.5, LONGEST_POLL_MS)) {
+      const all = knownOf(subscribers)
+      const asked = all?.filter((one) => (named === undefined ? isLive(one) : named.has(nameOf(one)))) ?? []
+      const names = named === undefined ? asked.map(nameOf) : [...named]
+      missing = () => names.filter((name) => !applied.has(name))
+      const heard = new Set(asked.filter((one) => news.isHeard(one)))
+      const due = asked.filter((one) => !applied.has(nameOf(one)) && (pollMs > 0 || !heard.has(one)))
+      if (pollMs === 0)
+        pollMs = asked.length > 0 && heard.size === asked.length ? FIRST_POLL_OF_HEARD_MS : FIRST_POLL_MS
+      const questions = due.map(async (one) => {
+        if ((await progressOf(one, change, ask)).status === 'applied') applied.add(nameOf(one))
+      })
+      if (questions.length > 0) await Promise.race([Promise.all(questions), pause.of(leftMs())])
+      const left = missing()
+      if (all !== undefined && left.length === 0) return withNames('applied', 'unreachable', named ? [] : silent(all))
+      if (leftMs() === 0) return withNames('pending', 'waiting-for', left)
+      await pause.of(Math.min(pollMs, leftMs()))
+    }
+  } finally {
+    stopListening()
+    pause.end()
+  }
+}
+
+/** One pause at a time, which can be ended early; a new one ends the former. */
+function pauses(): { of(ms: number): Promise<void>; end(): void } {
+  let end = () => {}
+  return {
+    of(ms) {
+      end()
+      return new Promise((resolve) => {
+        const timer = setTimeout(resolve, ms)
+        end = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    },
+    end: () => end(),
   }
 }
 

@@ -7,8 +7,12 @@ import { z } from 'zod'
 import { IdempotencyKeyInvalidError, ReplayedRefusalError } from '../idempotency/idempotency-errors.js'
 import { requestHash } from '../idempotency/request-hash.js'
 import type { Principal } from '../principal.js'
-import type { Subscribers } from '../propagation/subscribers.js'
-import { type WaitQuery, waitForPropagation, waitQuery } from '../propagation/wait-for-propagation.js'
+import {
+  type PropagationTools,
+  type WaitQuery,
+  waitForPropagation,
+  waitQuery,
+} from '../propagation/wait-for-propagation.js'
 import { findUser } from './find-user.js'
 import { listUsers } from './list-users.js'
 import { toPublicUser } from './public-user.js'
@@ -42,13 +46,13 @@ export interface UserRoutesOptions {
   /** Ids of events. */
   readonly newId: () => string
   readonly commands: UserCommands
-  readonly subscribers: Subscribers
+  readonly propagation: PropagationTools
   readonly principalOf: (request: FastifyRequest) => Principal
 }
 
 /** The REST door to the user commands. Answers are sent as ready JSON text: it was made once, for the audit row and the idempotent answer. */
 export function addUserRoutes(app: App, options: UserRoutesOptions): void {
-  const { sql, codec, newId, commands, subscribers, principalOf } = options
+  const { sql, codec, newId, commands, propagation, principalOf } = options
   const tags = ['users']
 
   app.post(
@@ -228,7 +232,7 @@ export function addUserRoutes(app: App, options: UserRoutesOptions): void {
       if (status === 201) reply.header('location', `/v1/users/${userId}`)
       if (replayed) reply.header('idempotency-replayed', 'true')
       if (query.wait !== undefined) {
-        reply.header('rollcall-propagation', await waitForPropagation(subscribers, { userId, version }, query))
+        reply.header('rollcall-propagation', await waitForPropagation(propagation, { userId, version }, query))
       }
       sendText(reply, status, body)
       step('registry.answered')

@@ -35,6 +35,10 @@ let registry: App
 let downstream: App
 let projections: RunningProjections
 let ahead = 0
+const followed = new Set<string>()
+/** While true no question about users is answered. */
+let isDeaf = false
+let hearing: Promise<void> = Promise.resolve()
 
 /** Does nothing but fail for the users in `bad`. */
 const projection = (name: string) => {
@@ -71,6 +75,10 @@ beforeAll(async () => {
   const tools = { logger: silentLogger, metrics: createMetrics('downstream') }
   downstream = await createApp({ service: 'test', version: '1.0.0', problems: PROJECTION_PROBLEMS, ...tools })
   addProjectionAdmin(downstream, projections)
+  downstream.addHook('preHandler', async ({ url }) => {
+    if (isDeaf && url.endsWith('/progress')) await hearing
+    if (url.endsWith('/applied')) followed.add(url)
+  })
   address = await downstream.listen({ host: '127.0.0.1', port: 0 })
   await projections.start()
 
@@ -248,6 +256,29 @@ describe('once it is read', () => {
     })
     expect((await statuses(id)).ghost).toBe('unreachable')
     ahead = 0
+  })
+
+  test('a write that waits is answered when the subscribers say so: nobody has to be asked', async () => {
+    const wait = '?wait=test/prompt,test/slow,test/picky&timeoutMs=30000'
+    // The first to wait opens the streams.
+    await until(async () => {
+      await create(wait)
+      return followed.size === 3
+    })
+    await create(wait)
+    let hear = () => {}
+    hearing = new Promise((resolve) => {
+      hear = resolve
+    })
+    isDeaf = true
+    try {
+      for (let turn = 0; turn < 3; turn++) {
+        expect((await create(wait)).headers['rollcall-propagation']).toBe('applied')
+      }
+    } finally {
+      isDeaf = false
+      hear()
+    }
   })
 
   test('whoever said goodbye is no subscriber any more', async () => {
