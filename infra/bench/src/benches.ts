@@ -6,6 +6,7 @@ import { latency } from './benches/latency.js'
 import { parked } from './benches/parked.js'
 import { peers } from './benches/peers.js'
 import { project } from './benches/project.js'
+import { propagation } from './benches/propagation.js'
 import { rebuild } from './benches/rebuild.js'
 import { relay } from './benches/relay.js'
 import { start } from './benches/start.js'
@@ -23,5 +24,6 @@ export const benches: readonly Bench[] = [
   rebuild,
   idle,
   start,
+  propagation,
   peers,
 ]

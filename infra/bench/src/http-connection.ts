@@ -2,9 +2,14 @@ import { connect, type Socket } from 'node:net'
 
 /** One kept-alive connection that sends one request at a time: a load generator must not be what is measured. */
 export interface HttpConnection {
-  /** Posts JSON; answers the status. */
-  post(path: string, body: string): Promise<number>
+  send(method: 'POST' | 'PATCH', path: string, json: string): Promise<HttpAnswer>
   close(): void
+}
+
+export interface HttpAnswer {
+  readonly status: number
+  /** Status line and headers as they came. */
+  readonly head: string
 }
 
 export async function openHttpConnection(port: number): Promise<HttpConnection> {
@@ -16,10 +21,10 @@ export async function openHttpConnection(port: number): Promise<HttpConnection> 
   })
   const answered = readAnswers(socket)
   return {
-    post(path, body) {
+    send(method, path, json) {
       const answer = answered()
       socket.write(
-        `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+        `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(json)}\r\n\r\n${json}`,
       )
       return answer
     },
@@ -28,9 +33,9 @@ export async function openHttpConnection(port: number): Promise<HttpConnection> 
 }
 
 /** Every answer of these servers has a content-length; one without is an error. */
-function readAnswers(socket: Socket): () => Promise<number> {
+function readAnswers(socket: Socket): () => Promise<HttpAnswer> {
   let read = ''
-  let waiting: { resolve: (status: number) => void; reject: (error: Error) => void } | undefined
+  let waiting: { resolve: (answer: HttpAnswer) => void; reject: (error: Error) => void } | undefined
   socket.setEncoding('latin1')
   socket.on('data', (chunk: string) => {
     read += chunk
@@ -41,7 +46,7 @@ function readAnswers(socket: Socket): () => Promise<number> {
     if (length === undefined) return waiting?.reject(new Error(`an answer without a length: ${head}`))
     if (read.length < headEnd + 4 + Number(length)) return
     read = ''
-    waiting?.resolve(Number(head.slice(9, 12)))
+    waiting?.resolve({ status: Number(head.slice(9, 12)), head })
   })
   socket.on('error', (error) => waiting?.reject(error))
   socket.on('close', () => waiting?.reject(new Error('the server closed the connection')))

@@ -14,6 +14,8 @@ export interface Pipeline {
   readonly writer: Child<WriterCommands>
   readonly kafka: KafkaClient
   readonly registryUrl: string
+  /** Of all users there are. */
+  userIds(): Promise<string[]>
   /** Resolves when everything in the outbox has come to the end of the way. */
   caughtUp(): Promise<void>
   close(): Promise<void>
@@ -40,6 +42,10 @@ export async function openPipeline(stack: BenchStack, { connections, handled }: 
     writer,
     kafka,
     registryUrl: registry.url,
+    async userIds() {
+      const { rows } = await registry.pool.query<{ id: string }>('SELECT id FROM user_account ORDER BY id')
+      return rows.map(({ id }) => id)
+    },
     async caughtUp() {
       const { rows } = await registry.pool.query('SELECT count(*) AS written FROM outbox.message')
       const written = Number(rows[0]?.written)

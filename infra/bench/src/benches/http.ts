@@ -84,7 +84,7 @@ async function post(connections: readonly HttpConnection[], requests: readonly s
     connections.map(async (connection) => {
       while (next < requests.length) {
         const before = performance.now()
-        const status = await connection.post('/v1/users', requests[next++] as string)
+        const { status } = await connection.send('POST', '/v1/users', requests[next++] as string)
         if (status !== 201) throw new Error(`POST /v1/users answered ${status}`)
         latenciesMs.push(performance.now() - before)
       }

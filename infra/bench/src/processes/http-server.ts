@@ -1,10 +1,11 @@
 import { createPool } from '@rollcall/database'
+import { userLifecycle } from '@rollcall/events'
 import { createLogger, createMetrics } from '@rollcall/observability'
 import { createWakeUp } from '@rollcall/outbox'
-import { createRegistryApp } from '@rollcall/user-registry'
+import { createRegistryApp, followSubscribers } from '@rollcall/user-registry'
 import Fastify from 'fastify'
 import { uuidv7 } from 'uuidv7'
-import { readyCodec } from '../bench-tools.js'
+import { benchKafka, readyCodec } from '../bench-tools.js'
 import { answer } from '../child.js'
 
 /** An HTTP server in a process of its own: the whole registry, or the least that could store the row. */
@@ -18,6 +19,8 @@ export interface HttpServerOptions {
   readonly databaseUrl: string
   readonly schemaRegistry: string
   readonly connections: number
+  /** Of a registry that listens to the roll call. */
+  readonly kafka?: string
 }
 
 let close: () => Promise<void> = async () => {}
@@ -36,19 +39,25 @@ answer({
   close: () => close(),
 } satisfies HttpServerCommands)
 
-async function registry({ databaseUrl, schemaRegistry, connections }: HttpServerOptions) {
+async function registry({ databaseUrl, schemaRegistry, connections, kafka: brokers }: HttpServerOptions) {
   // Log level and destination as in production; standard output leads nowhere here.
   const logger = createLogger({ service: 'user-registry' })
   const pool = createPool({ url: databaseUrl, max: connections, applicationName: 'user-registry' }, { logger })
   const wakeUp = createWakeUp({ url: databaseUrl, logger })
+  const kafka = brokers === undefined ? undefined : benchKafka(brokers)
+  const subscribers = kafka && followSubscribers({ kafka, logger, of: userLifecycle.name })
+  subscribers?.start()
   const app = await createRegistryApp({
     pool,
     codec: await readyCodec(schemaRegistry),
     wakeUp,
     logger,
     metrics: createMetrics('user-registry'),
+    ...(subscribers === undefined ? {} : { subscribers }),
   })
   const end = async () => {
+    await subscribers?.close()
+    await kafka?.close()
     await wakeUp.close()
     await pool.end()
   }
