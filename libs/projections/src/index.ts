@@ -37,6 +37,7 @@ export {
   RebuildRunningError,
   RegistryUnavailableError,
   RegistryUnknownError,
+  ReplayTooLargeError,
   UserNotParkedError,
 } from './projection-errors.js'
 export type { PartitionStatus, ProjectionStatus } from './projection-status.js'
@@ -52,6 +53,7 @@ export type {
   StoreTransaction,
 } from './projection-store.js'
 export type { DeadLetters, DiscardRequest, RedriveResult, WhatIf } from './redrive.js'
+export type { ReplayFailure, ReplayProgress, ReplayReport, ReplayRequest } from './replay/replay-projection.js'
 export type { AnnounceOptions } from './roll-call/announcer.js'
 export type { AppliedListener } from './roll-call/applied-feed.js'
 export type { UserProgress } from './roll-call/user-progress.js'

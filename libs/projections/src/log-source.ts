@@ -5,5 +5,5 @@ import type { KafkaClient } from '@rollcall/kafka'
  * A position is always the offset of the next record to apply.
  */
 export type LogSource = Pick<KafkaClient, 'consumer' | 'readTopic' | 'offsets'> &
-  // Only for the roll call.
-  Partial<Pick<KafkaClient, 'producer'>>
+  // Only for the roll call, and to begin a replay where its time is.
+  Partial<Pick<KafkaClient, 'producer' | 'offsetsSince'>>

@@ -151,6 +151,17 @@ export class FormUnsupportedError extends RollcallError {
   }
 }
 
+/** `ERR_PROJECTION_REPLAY_TOO_LARGE`: more events than memory may hold at once. */
+export class ReplayTooLargeError extends RollcallError {
+  constructor(projection: string, maxBytes: number) {
+    super({
+      code: 'ERR_PROJECTION_REPLAY_TOO_LARGE',
+      message: `A replay of projection '${projection}' would hold more than ${maxBytes} bytes of one partition's events; choose a later time, one user, or rebuild.`,
+      facts: { projection, maxBytes },
+    })
+  }
+}
+
 /** The codes a user can be parked with, and a partition can stop with; they stand in the database, in the log and in `status`. */
 export type FailureCode =
   | 'ERR_PROJECTION_VERSION_GAP'

@@ -13,6 +13,7 @@ import { type ProjectionStatus, projectionStatus } from './projection-status.js'
 import type { ProjectionStore } from './projection-store.js'
 import { projectionRebuilder } from './rebuild-projection.js'
 import { type DeadLetters, redrive } from './redrive.js'
+import { type Replayer, type ReplayReport, type ReplayRequest, replayer } from './replay/replay-projection.js'
 import { type AnnounceOptions, announcer } from './roll-call/announcer.js'
 import { type AppliedListener, appliedFeed } from './roll-call/applied-feed.js'
 import { type UserProgress, userProgress } from './roll-call/user-progress.js'
@@ -67,6 +68,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
         clock,
         parkingLimits,
       })
+    const replays = replayer({ projection, effects, store, kafka, decode, heal, logger, clock })
     const checks = verifier({ projection, effects, store, kafka, decode, registry, healer, logger, metrics, clock })
     const runner = projectionRunner({
       projection,
@@ -92,7 +94,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       parked: () => healer?.wake(),
       seen: (row) => rebuilder.watch(row),
     })
-    running.set(name, { projection, effects, runner, rebuilder, letters, healer, checks })
+    running.set(name, { projection, effects, runner, rebuilder, letters, healer, checks, replays })
   }
 
   const named = (name: string) => {
@@ -149,7 +151,8 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       await runner.look()
     },
     deadLetters: (name) => named(name).letters,
-    verify: (name, request) => named(name).checks.verify(request),
+    verify: async (name, request) => named(name).checks.verify(request),
+    replay: async (name, request) => named(name).replays.replay(request),
     userProgress: async (name, userId) => userProgress(store, named(name).projection.name, userId),
     usersProgress: async (name, userIds) => store.usersProgress(named(name).projection.name, userIds),
     follow: (name, listener) => feed.follow(named(name).projection.name, listener),
@@ -174,6 +177,7 @@ interface Running<E extends ProjectedEvent, Tx> {
   readonly letters: DeadLetters
   readonly healer: GapHealer | undefined
   readonly checks: Verifier
+  readonly replays: Replayer
 }
 
 export interface RunProjectionsOptions<E extends ProjectedEvent, Tx> {
@@ -236,6 +240,8 @@ export interface RunningProjections {
   deadLetters(name: string): DeadLetters
   /** Compares a projection with the user registry, without stopping anything. @throws ProjectionUnknownError */
   verify(name: string, request: VerifyRequest): Promise<VerifyReport>
+  /** Applies events once more that are applied already, through the handler as it is now. @throws ProjectionUnknownError */
+  replay(name: string, request: ReplayRequest): Promise<ReplayReport>
   /** How far a projection is with one user. @throws ProjectionUnknownError */
   userProgress(name: string, userId: string): Promise<UserProgress>
   /** How far a projection is with each of many users, in the order asked. @throws ProjectionUnknownError */

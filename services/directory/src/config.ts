@@ -10,7 +10,7 @@ const shape = z.object({
   SCHEMA_REGISTRY_URL: z.url({
     error: 'expected the base address of the Confluent API, such as http://…/apis/ccompat/v7',
   }),
-  /** The user registry, asked for events that a version gap lacks; without it a gap waits for an operator. */
+  /** The user registry: asked for events that a version gap lacks, and compared with. Without it a gap waits for an operator. */
   REGISTRY_URL: z.url({ protocol: /^https?$/ }).optional(),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Tracing is off without it. */

@@ -4,7 +4,7 @@ import { createCodec, userLifecycle } from '@rollcall/events'
 import { runMain, serve, untilAvailable } from '@rollcall/http'
 import { createKafka } from '@rollcall/kafka'
 import { createLogger, createMetrics, startTracing } from '@rollcall/observability'
-import { healFromRegistry, pgStore, runProjections } from '@rollcall/projections'
+import { pgStore, runProjections, userRegistry } from '@rollcall/projections'
 import { loadDirectoryConfig } from './config.js'
 import { createDirectoryApp } from './directory-app.js'
 import { directoryMigrations } from './directory-migrations.js'
@@ -29,7 +29,7 @@ await runMain(async () => {
     metrics,
     groupId: 'directory',
     announce: { service: 'directory', url: () => address },
-    ...(config.REGISTRY_URL === undefined ? {} : { heal: healFromRegistry({ registryUrl: config.REGISTRY_URL }) }),
+    ...(config.REGISTRY_URL === undefined ? {} : { registry: userRegistry({ registryUrl: config.REGISTRY_URL }) }),
   })
   const closing = new AbortController()
   let isStarted = false

@@ -2,6 +2,7 @@ import type { App } from '@rollcall/http'
 import { z } from 'zod'
 import type { RunningProjections } from '../run-projections.js'
 import { addRollCallRoutes } from './add-roll-call-routes.js'
+import { streamWork } from './stream-work.js'
 
 /** HTTP status of the library's errors, to be spread into a service's own map. */
 export const PROJECTION_PROBLEMS: Readonly<Record<string, number>> = {
@@ -9,18 +10,32 @@ export const PROJECTION_PROBLEMS: Readonly<Record<string, number>> = {
   ERR_PROJECTION_REBUILD_RUNNING: 409,
   ERR_PROJECTION_USER_NOT_PARKED: 404,
   ERR_PROJECTION_BEHIND: 503,
+  ERR_PROJECTION_FORM_UNSUPPORTED: 422,
+  ERR_PROJECTION_REGISTRY_UNKNOWN: 501,
+  ERR_PROJECTION_REGISTRY_UNAVAILABLE: 503,
+  ERR_PROJECTION_REPLAY_TOO_LARGE: 422,
 }
 
 /**
  * Adds the operator's door: `GET /admin/projections`, `POST /admin/projections/{name}/pause`, `…/resume`, `…/rebuild`, and
- * `/admin/projections/{name}/dead-letters` for its parked users; and what `addRollCallRoutes` adds.
+ * `/admin/projections/{name}/dead-letters` for its parked users; `…/verify` and `…/replay`, which answer NDJSON while they work;
+ * and what `addRollCallRoutes` adds.
  * They act on all processes that run the projection, through its database.
  */
 export function addProjectionAdmin(
   app: App,
   projections: Pick<
     RunningProjections,
-    'status' | 'pause' | 'resume' | 'rebuild' | 'deadLetters' | 'userProgress' | 'usersProgress' | 'follow'
+    | 'status'
+    | 'pause'
+    | 'resume'
+    | 'rebuild'
+    | 'deadLetters'
+    | 'userProgress'
+    | 'usersProgress'
+    | 'follow'
+    | 'verify'
+    | 'replay'
   >,
 ): void {
   const tags = ['operations']
@@ -110,10 +125,72 @@ export function addProjectionAdmin(
     ({ params, body }) => projections.deadLetters(params.name).discard(params.userId, { ...body, actor: actorOf() }),
   )
 
+  app.post(
+    '/admin/projections/:name/verify',
+    {
+      schema: {
+        ...named,
+        summary: 'Compare with the user registry, and mend by key; NDJSON: progress, then the report',
+        body: verifyBody,
+      },
+    },
+    async ({ params, body }, reply) => {
+      await streamWork(reply, (hooks) => projections.verify(params.name, { ...body, ...hooks, actor: actorOf() }))
+      return reply
+    },
+  )
+
+  app.post(
+    '/admin/projections/:name/replay',
+    {
+      schema: {
+        ...named,
+        summary: 'Apply events once more that are applied already; NDJSON: progress, then the report',
+        body: replayBody,
+      },
+    },
+    async ({ params, body }, reply) => {
+      const { since, fromVersion, ...rest } = body
+      const from = since === undefined ? (fromVersion as number) : new Date(since)
+      await streamWork(reply, (hooks) => projections.replay(params.name, { ...rest, ...hooks, from, actor: actorOf() }))
+      return reply
+    },
+  )
+
   addRollCallRoutes(app, projections)
 
   const statusOf = async (name: string) => (await projections.status()).find((one) => one.name === name)
 }
+
+const verifyBody = z.strictObject({
+  content: z.boolean().default(false).meta({ description: 'Compare the rows too; `table` projections.' }),
+  repair: z.boolean().default(false),
+  dryRun: z.boolean().default(false).meta({ description: 'With repair: only say what would be mended.' }),
+  waitMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(5_000)
+    .meta({ description: 'How long users on their way are waited for.' }),
+  limit: z.int().min(0).max(10_000).default(1_000).meta({ description: 'Most differences listed; all are counted.' }),
+})
+
+const replayBody = z
+  .strictObject({
+    since: z.iso.datetime({ offset: true }).optional().meta({ description: 'Events stamped since.' }),
+    fromVersion: z.int().min(1).optional().meta({ description: 'Events of this version or a later one, of one user.' }),
+    userId: z.uuid().optional(),
+    reason: z.string().trim().min(3).max(500),
+    dryRun: z.boolean().default(false),
+  })
+  .refine(({ since, fromVersion }) => (since === undefined) !== (fromVersion === undefined), {
+    path: ['since'],
+    error: 'either since or fromVersion is needed',
+  })
+  .refine(({ fromVersion, userId }) => fromVersion === undefined || userId !== undefined, {
+    path: ['userId'],
+    error: 'fromVersion counts versions of one user: name it',
+  })
 
 // Until tokens arrive there is one local principal.
 const actorOf = () => 'local'
