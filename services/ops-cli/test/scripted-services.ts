@@ -6,7 +6,7 @@ export type ScriptedAnswer = unknown | ((query: URLSearchParams) => unknown)
 
 export interface ScriptedServices {
   readonly url: string
-  /** `GET /path` to its answer; may be changed at any time. */
+  /** `GET /path` to its answer, text as it is; may be changed at any time. */
   readonly answers: Map<string, ScriptedAnswer>
   readonly requests: string[]
   close(): Promise<void>
@@ -32,6 +32,7 @@ export async function scriptedServices(answers: Record<string, ScriptedAnswer>):
       typeof scripted === 'function' ? (scripted as (query: URLSearchParams) => unknown)(url.searchParams) : scripted
     const isWhole = typeof answer === 'object' && answer !== null && STATUS in answer
     response.writeHead(isWhole ? (answer as { [STATUS]: number })[STATUS] : 200, { 'content-type': 'application/json' })
+    if (typeof answer === 'string') return response.end(answer)
     response.end(JSON.stringify(isWhole ? (answer as unknown as { body: unknown }).body : answer))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -5,6 +5,7 @@ import { UsageInvalidError } from '../command-errors.js'
 import { uuid, wholeNumber } from '../option-values.js'
 import { projectionPath } from '../projection-path.js'
 import { readProjections } from '../projection-status.js'
+import { spokenRows } from '../spoken-rows.js'
 import { columns, counted, grouped } from '../terminal.js'
 
 const failure = z.object({
@@ -32,7 +33,6 @@ const whatIf = redrive.extend({ rows: z.array(z.object({ table: z.string(), befo
 const discarded = z.object({ discarded: z.number(), left: z.number() })
 
 type Failure = z.output<typeof failure>
-type WhatIf = z.output<typeof whatIf>
 
 const path = (projection: string, ...below: readonly string[]) => projectionPath(projection, 'dead-letters', ...below)
 
@@ -109,30 +109,10 @@ export const deadLettersWhatIfCommand = (act: Act): Command =>
     .action(
       act(async (context, projection: string, userId: string) => {
         const result = await clientOf(context, 'directory').post(path(projection, userId, 'what-if'), whatIf)
-        await context.terminal.result(result, () => [spokenRows(result), spoken(result, 'would be')].join('\n'))
+        await context.terminal.result(result, () => [spokenRows(result.rows), spoken(result, 'would be')].join('\n'))
         return result.left === 0 ? 'done' : 'wrong'
       }),
     )
-
-function spokenRows({ rows }: WhatIf): string {
-  if (rows.length === 0) return 'No row would change.'
-  return rows
-    .map(({ table, before, after }) => {
-      if (before === null) return `${table}: new row\n${members(after ?? {}, '+')}`
-      if (after === null) return `${table}: row gone\n${members(before, '-')}`
-      const changed = Object.keys(after).filter((key) => JSON.stringify(after[key]) !== JSON.stringify(before[key]))
-      const lines = changed.map(
-        (key) => `  ${key}: ${JSON.stringify(before[key] ?? null)} -> ${JSON.stringify(after[key] ?? null)}`,
-      )
-      return [`${table}: row changed`, ...lines].join('\n')
-    })
-    .join('\n')
-}
-
-const members = (row: Readonly<Record<string, unknown>>, sign: string) =>
-  Object.entries(row)
-    .map(([key, value]) => `  ${sign} ${key}: ${JSON.stringify(value)}`)
-    .join('\n')
 
 /** `rollcall dead-letters retry <projection> [user]` */
 export const deadLettersRetryCommand = (act: Act): Command =>

@@ -10,7 +10,9 @@ import {
 import { projectionsListCommand } from './projections-list.js'
 import { projectionsPauseCommand } from './projections-pause.js'
 import { projectionsRebuildCommand } from './projections-rebuild.js'
+import { projectionsReplayCommand } from './projections-replay.js'
 import { projectionsResumeCommand } from './projections-resume.js'
+import { projectionsVerifyCommand } from './projections-verify.js'
 import { schemasCheckCommand } from './schemas-check.js'
 import { schemasRegisterCommand } from './schemas-register.js'
 import { statusCommand } from './status.js'
@@ -29,8 +31,10 @@ export const COMMANDS: readonly CommandEntry[] = [
   { noun: 'users', command: usersGenerateCommand },
   { noun: 'users', command: usersCompareCommand },
   { noun: 'users', command: usersPropagationCommand },
-  { noun: 'projections', about: 'read models: state, pause, rebuild', command: projectionsListCommand },
+  { noun: 'projections', about: 'read models: state, pause, rebuild, verify, replay', command: projectionsListCommand },
   { noun: 'projections', command: projectionsRebuildCommand },
+  { noun: 'projections', command: projectionsVerifyCommand },
+  { noun: 'projections', command: projectionsReplayCommand },
   { noun: 'projections', command: projectionsPauseCommand },
   { noun: 'projections', command: projectionsResumeCommand },
   {
