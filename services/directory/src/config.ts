@@ -12,6 +12,11 @@ const shape = z.object({
   }),
   /** The user registry: asked for events that a version gap lacks, and compared with. Without it a gap waits for an operator. */
   REGISTRY_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** What Kafka and the roll call know it by. A second directory, with a database of its own, needs another name. */
+  SERVICE_NAME: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,39}$/, 'expected lower case letters, digits and "-", beginning with a letter')
+    .default('directory'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Tracing is off without it. */
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),

@@ -13,7 +13,7 @@ import { people } from './people/people-projection.js'
 
 await runMain(async () => {
   const config = loadDirectoryConfig()
-  const logger = createLogger({ service: 'directory', level: config.LOG_LEVEL })
+  const logger = createLogger({ service: config.SERVICE_NAME, level: config.LOG_LEVEL })
   const metrics = createMetrics('directory')
   const tracing = startTracing({ service: 'directory', endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT })
   const pool = createPool({ url: config.DATABASE_URL, applicationName: 'directory' }, { logger })
@@ -27,8 +27,8 @@ await runMain(async () => {
     codec,
     logger,
     metrics,
-    groupId: 'directory',
-    announce: { service: 'directory', url: () => address },
+    groupId: config.SERVICE_NAME,
+    announce: { service: config.SERVICE_NAME, url: () => address },
     ...(config.REGISTRY_URL === undefined ? {} : { registry: userRegistry({ registryUrl: config.REGISTRY_URL }) }),
   })
   const closing = new AbortController()
