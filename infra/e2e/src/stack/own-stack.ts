@@ -55,10 +55,15 @@ export async function startOwnStack(options: OwnStackOptions = {}): Promise<OwnS
   try {
     const base = stack.endpoints()
     await applyTopics(base.kafka)
-    const prepared = await Promise.all(
-      ALL.map((service) => serviceProcess({ service, endpoints: base, directory: join(directory, 'services'), env })),
-    )
-    const services = Object.fromEntries(ALL.map((name, at) => [name, prepared[at]])) as OwnStack['services']
+    const prepare = (service: ProductService, more: Readonly<Record<string, string>> = {}) =>
+      serviceProcess({ service, endpoints: base, directory: join(directory, 'services'), env: { ...more, ...env } })
+    const registry = await prepare('registry')
+    const services: OwnStack['services'] = {
+      registry,
+      relay: await prepare('relay'),
+      directory: await prepare('directory', { REGISTRY_URL: registry.url }),
+    }
+    const prepared = Object.values(services)
     started.push(...prepared)
     // All at once: each waits for what it needs.
     await Promise.all(
