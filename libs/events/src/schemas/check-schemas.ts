@@ -4,11 +4,12 @@ import { fileURLToPath } from 'node:url'
 import { type AvroNamed, type AvroRecord, type AvroSchema, type DataClass, fullName } from '../avro-schema.js'
 import { avroType } from '../codec/avro-type.js'
 import { generateTypes } from './generate-types.js'
-import type { EventSource, Schemas } from './load-schemas.js'
+import { type EventSource, type Schemas, samplesFile } from './load-schemas.js'
+import { withoutDocs } from './without-docs.js'
 
 /** One thing wrong with the contracts: where, and what to do. */
 export interface SchemaProblem {
-  readonly rule: 'classified' | 'documented' | 'compatible' | 'frozen' | 'generated'
+  readonly rule: 'classified' | 'documented' | 'compatible' | 'frozen' | 'corpus' | 'generated'
   readonly file: string
   readonly problem: string
 }
@@ -21,8 +22,8 @@ const CLASSES: readonly DataClass[] = ['none', 'pseudonym', 'pii', 'special']
 
 /**
  * Checks the contracts: every field classified, no lower than what it holds, and documented; every event compatible with every version ever registered, both ways
- * (FULL_TRANSITIVE: a replay reads the oldest record, an old consumer the newest); the current form frozen; the
- * generated types up to date.
+ * (FULL_TRANSITIVE: a replay reads the oldest record, an old consumer the newest); the current form frozen; events of every
+ * frozen version in the corpus, and read by the current form; the generated types up to date.
  *
  * @returns every problem; none when all is well.
  */
@@ -31,7 +32,7 @@ export function checkSchemas(schemas: Schemas, generatedDirectory = GENERATED_DI
     ...unclassified(schemas),
     ...misclassified(schemas),
     ...undocumented(schemas),
-    ...schemas.events.flatMap((event) => [...incompatible(event), ...unfrozen(event)]),
+    ...schemas.events.flatMap((event) => [...incompatible(event), ...unfrozen(event), ...unread(event)]),
     ...outdated(schemas, generatedDirectory),
   ]
 }
@@ -145,23 +146,36 @@ function unfrozen({ name, schema, frozen, file }: EventSource): SchemaProblem[] 
   ]
 }
 
+// Schemas that resolve may still not read: a value of a logical type, say, that today's build refuses.
+function unread({ name, schema, frozen }: EventSource): SchemaProblem[] {
+  const current = avroType(schema)
+  return frozen.flatMap((old): SchemaProblem[] => {
+    const file = samplesFile(old.file)
+    const broken = (problem: string): SchemaProblem[] => [{ rule: 'corpus', file, problem }]
+    if (!old.samples?.length) {
+      return broken(`holds no event of version ${old.version} of ${name}; \`npm run freeze -w libs/events\` writes it`)
+    }
+    const writer = avroType(old.schema)
+    if (resolves(current, writer) !== undefined) return []
+    const resolver = current.createResolver(writer)
+    return old.samples.flatMap((sample, index) => {
+      const bytes = Buffer.from(sample, 'base64')
+      try {
+        if (!writer.toBuffer(writer.fromBuffer(bytes)).equals(bytes))
+          return broken(`line ${index + 1} is not what its version writes`)
+        if (!current.isValid(current.fromBuffer(bytes, resolver)))
+          return broken(`line ${index + 1} is read as what today's ${name} does not allow`)
+        return []
+      } catch (error) {
+        return broken(`line ${index + 1} cannot be read by today's ${name}: ${(error as Error).message}`)
+      }
+    })
+  })
+}
+
 /** True when a registry would give both one id: documentation aside they are the same text. */
 export function sameShape(one: AvroRecord, other: AvroRecord): boolean {
   return JSON.stringify(withoutDocs(one)) === JSON.stringify(withoutDocs(other))
-}
-
-function withoutDocs(schema: AvroSchema): unknown {
-  if (typeof schema === 'string') return schema
-  if (Array.isArray(schema)) return schema.map((one: AvroSchema) => withoutDocs(one))
-  return Object.fromEntries(
-    Object.entries(schema)
-      .filter(([key]) => key !== 'doc')
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, value]) => [
-        key,
-        typeof value === 'object' && value !== null ? withoutDocs(value as AvroSchema) : value,
-      ]),
-  )
 }
 
 function outdated(schemas: Schemas, directory: string): SchemaProblem[] {

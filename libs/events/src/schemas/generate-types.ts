@@ -1,6 +1,7 @@
 import { type AvroField, type AvroNamed, type AvroSchema, fullName } from '../avro-schema.js'
-import type { Schemas, TopicSource } from './load-schemas.js'
+import type { EventSource, Schemas, TopicSource } from './load-schemas.js'
 import { SchemaSourceInvalidError } from './schema-source-invalid-error.js'
+import { withoutDocs } from './without-docs.js'
 
 /** A generated file: its name under `libs/events/src/generated`, and its whole text. */
 export interface GeneratedFile {
@@ -21,13 +22,13 @@ const PRIMITIVES: Readonly<Record<string, string>> = {
 const LOGICAL: Readonly<Record<string, string>> = { 'timestamp-millis': 'Date', json: 'JsonObject', uuid: 'string' }
 
 /**
- * Generates one TypeScript file per topic: a type per record and enum, the union of the topic's events, discriminated by
- * `type`, and the self-contained schemas that the codec writes with.
+ * Generates two TypeScript files per topic. The first: a type per record and enum, the union of the topic's events, discriminated by
+ * `type`, and the self-contained schemas that the codec writes with. The second: events of every registered version.
  *
  * Types, not interfaces: only a type alias can be assigned to an index signature, as JSON columns want.
  */
 export function generateTypes({ topics, sources, events }: Schemas): GeneratedFile[] {
-  return topics.map((topic) => {
+  return topics.flatMap((topic) => {
     const named = [...sources].filter(([file]) => file.startsWith(`${topic.folder}/`))
     const types = named.map(([file, source]) => declaration(file, source))
     const schemas = events.filter((event) => event.topic === topic.name)
@@ -43,8 +44,28 @@ export const ${topic.schemas}: Readonly<Record<${topic.event}['type'], AvroRecor
         2,
       )}`,
     ].join('\n\n')
-    return { name: `${topic.folder}.ts`, text: `${text}\n` }
+    return [{ name: `${topic.folder}.ts`, text: `${text}\n` }, corpusFile(topic, schemas)]
   })
+}
+
+function corpusFile({ name, folder }: TopicSource, events: readonly EventSource[]): GeneratedFile {
+  const entries = events.flatMap((event) =>
+    event.frozen.map(({ version, schema, samples = [] }) => ({
+      type: event.name,
+      recordName: fullName(schema),
+      version,
+      schema: JSON.stringify(withoutDocs(schema)),
+      values: samples,
+    })),
+  )
+  const text = `// Generated from schemas/registered by \`npm run generate -w libs/events\`. Do not edit.
+
+import type { CorpusEntry } from '../corpus.js'
+
+/** Events of every schema version that ${name} was ever written with. */
+export const ${folder}Corpus: readonly CorpusEntry[] = ${JSON.stringify(entries, null, 2)}
+`
+  return { name: `${folder}-corpus.ts`, text }
 }
 
 function importsOf(types: string): string {

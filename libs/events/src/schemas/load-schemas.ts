@@ -24,6 +24,8 @@ export interface FrozenSchema {
   readonly version: number
   readonly file: string
   readonly schema: AvroRecord
+  /** Events encoded with it, in base64; undefined when there is no `<version>.events` beside it. */
+  readonly samples: readonly string[] | undefined
 }
 
 export interface EventSource {
@@ -46,7 +48,7 @@ export interface Schemas {
 
 /**
  * Reads the contracts: `schemas/<folder>/topic.json`, `schemas/<folder>/<Name>.avsc` and the frozen history
- * `schemas/registered/<Event>/<version>.avsc`.
+ * `schemas/registered/<Event>/<version>.avsc`, with events of each version in `<version>.events`.
  *
  * @param directory the `schemas` folder. @default the one of this repository
  * @throws SchemaSourceInvalidError
@@ -98,9 +100,17 @@ function readFrozen(directory: string, files: readonly string[], event: string):
     .flatMap((file) => {
       const [, name, version] = /^registered\/(\w+)\/(\d+)\.avsc$/.exec(file) ?? []
       if (name !== event || version === undefined) return []
-      return [{ version: Number(version), file, schema: readJson(directory, file) as AvroRecord }]
+      const schema = readJson(directory, file) as AvroRecord
+      return [{ version: Number(version), file, schema, samples: readSamples(directory, samplesFile(file), files) }]
     })
     .sort((a, b) => a.version - b.version)
+}
+
+/** Where the events of a frozen version stand. */
+export const samplesFile = (schemaFile: string) => schemaFile.replace(/\.avsc$/, '.events')
+
+function readSamples(directory: string, file: string, files: readonly string[]): string[] | undefined {
+  return files.includes(file) ? readFileSync(join(directory, file), 'utf8').split('\n').filter(Boolean) : undefined
 }
 
 function readJson(directory: string, file: string): unknown {

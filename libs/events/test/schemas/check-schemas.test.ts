@@ -2,9 +2,13 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { AvroRecord } from '../../src/avro-schema.js'
+import { type CorpusEntry, corpusOf, schemaCorpus } from '../../src/corpus.js'
 import { checkSchemas } from '../../src/schemas/check-schemas.js'
 import { freezeSchemas } from '../../src/schemas/freeze-schemas.js'
 import { loadSchemas } from '../../src/schemas/load-schemas.js'
+import { sampleEvents } from '../../src/schemas/sample-events.js'
+import { userLifecycle } from '../../src/user-lifecycle.js'
 
 const SCHEMAS = fileURLToPath(new URL('../../../../schemas', import.meta.url))
 let copy: string
@@ -156,4 +160,82 @@ test('an unfit form cannot be frozen', () => {
     fields.push({ name: 'nickname', doc: 'X.', type: 'string', 'rollcall.class': 'pii' }),
   )
   expect(() => freezeSchemas(loadSchemas(copy))).toThrow('cannot read records written as version 1')
+})
+
+describe('the corpus', () => {
+  const evolve = () =>
+    edit('users/User.avsc', (fields) =>
+      fields.push({
+        ...{ name: 'nickname', doc: 'What friends say.', type: ['null', 'string'], default: null },
+        'rollcall.class': 'pii',
+      } as Fields[number]),
+    )
+  const problemsOf = (rule: string) => checkSchemas(loadSchemas(copy)).filter((problem) => problem.rule === rule)
+
+  test('grows with each frozen version, and is read by the newest', () => {
+    evolve()
+    const written = freezeSchemas(loadSchemas(copy))
+    expect(written).toContain('registered/UserCreated/2.avsc')
+    expect(written).toContain('registered/UserCreated/2.events')
+    expect(written).not.toContain('registered/UserCreated/1.events')
+    expect(rulesBroken()).toEqual(['generated'])
+    const created = loadSchemas(copy).events.find(({ name }) => name === 'UserCreated')
+    expect(created?.frozen.map(({ version, samples }) => [version, samples?.length])).toEqual([
+      [1, 4],
+      [2, 4],
+    ])
+  })
+
+  test('a frozen version without an event is refused, until freezing writes it', () => {
+    rmSync(join(copy, 'registered/UserDeleted/1.events'))
+    expect(problemsOf('corpus')).toEqual([
+      expect.objectContaining({
+        file: 'registered/UserDeleted/1.events',
+        problem: expect.stringContaining('npm run freeze'),
+      }),
+    ])
+    expect(freezeSchemas(loadSchemas(copy))).toEqual(['registered/UserDeleted/1.events'])
+    expect(rulesBroken()).toEqual([])
+  })
+
+  test('an event that its version did not write is refused', () => {
+    writeFileSync(join(copy, 'registered/UserDeleted/1.events'), 'AAAA\n')
+    expect(problemsOf('corpus')).toHaveLength(1)
+  })
+
+  test("a schema that resolves, but whose events today's build refuses to read, is found", () => {
+    // Resolves: both are strings in Avro. Version 1 wrote text that is no JSON.
+    edit('users/User.avsc', (fields) => {
+      const locale = fields.find(({ name }) => name === 'locale')
+      Object.assign(locale as object, { type: ['null', { type: 'string', logicalType: 'json' }] })
+    })
+    expect(problemsOf('compatible')).toEqual([])
+    expect(problemsOf('corpus').map(({ file }) => file)).toContain('registered/UserCreated/1.events')
+  })
+
+  test('holds each status, each actor, each branch of each union, and lists of none, one and two', () => {
+    const users = corpusOf(userLifecycle).map(({ event }) => event.user)
+    expect(new Set(users.map(({ status }) => status)).size).toBe(3)
+    expect(new Set(users.map(({ emails }) => emails.length))).toEqual(new Set([0, 1, 2]))
+    expect(new Set(users.map(({ name }) => name === null))).toEqual(new Set([true, false]))
+  })
+})
+
+test('events of an older version are read with the defaults of today', () => {
+  const [entry] = schemaCorpus.filter(({ type }) => type === 'UserCreated')
+  const schema = JSON.parse(entry?.schema ?? '') as AvroRecord
+  const user = schema.fields.find(({ name }) => name === 'user')?.type as AvroRecord
+  const older = {
+    ...schema,
+    fields: schema.fields.map((field) =>
+      field.name === 'user'
+        ? { ...field, type: { ...user, fields: user.fields.filter(({ name }) => name !== 'phone') } }
+        : field,
+    ),
+  }
+  const corpus = [{ ...entry, version: 7, schema: JSON.stringify(older), values: sampleEvents(older) } as CorpusEntry]
+  const found = corpusOf(userLifecycle, corpus)
+  expect(found.map(({ type, schemaVersion, event }) => [type, schemaVersion, event.user.phone])).toEqual(
+    Array.from({ length: 4 }, () => ['UserCreated', 7, null]),
+  )
 })
