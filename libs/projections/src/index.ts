@@ -53,6 +53,7 @@ export type {
   StoreTransaction,
 } from './projection-store.js'
 export type { DeadLetters, DiscardRequest, RedriveResult, WhatIf } from './redrive.js'
+export type { Rehearsed } from './rehearse.js'
 export type { ReplayFailure, ReplayProgress, ReplayReport, ReplayRequest } from './replay/replay-projection.js'
 export type { AnnounceOptions } from './roll-call/announcer.js'
 export type { AppliedListener } from './roll-call/applied-feed.js'

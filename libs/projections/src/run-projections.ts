@@ -13,6 +13,7 @@ import { type ProjectionStatus, projectionStatus } from './projection-status.js'
 import type { ProjectionStore } from './projection-store.js'
 import { projectionRebuilder } from './rebuild-projection.js'
 import { type DeadLetters, redrive } from './redrive.js'
+import { type Rehearsed, rehearseValues } from './rehearse.js'
 import { type Replayer, type ReplayReport, type ReplayRequest, replayer } from './replay/replay-projection.js'
 import { type AnnounceOptions, announcer } from './roll-call/announcer.js'
 import { type AppliedListener, appliedFeed } from './roll-call/applied-feed.js'
@@ -153,6 +154,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
     deadLetters: (name) => named(name).letters,
     verify: async (name, request) => named(name).checks.verify(request),
     replay: async (name, request) => named(name).replays.replay(request),
+    rehearse: async (name, values) => rehearseValues(values, { decode, effects: named(name).effects, store }),
     userProgress: async (name, userId) => userProgress(store, named(name).projection.name, userId),
     usersProgress: async (name, userIds) => store.usersProgress(named(name).projection.name, userIds),
     follow: (name, listener) => feed.follow(named(name).projection.name, listener),
@@ -242,6 +244,12 @@ export interface RunningProjections {
   verify(name: string, request: VerifyRequest): Promise<VerifyReport>
   /** Applies events once more that are applied already, through the handler as it is now. @throws ProjectionUnknownError */
   replay(name: string, request: ReplayRequest): Promise<ReplayReport>
+  /**
+   * Runs record values through a projection, each in a transaction that is rolled back: would this build take them?
+   *
+   * @returns one outcome per value, null when it would. @throws ProjectionUnknownError
+   */
+  rehearse(name: string, values: readonly Buffer[]): Promise<Rehearsed[]>
   /** How far a projection is with one user. @throws ProjectionUnknownError */
   userProgress(name: string, userId: string): Promise<UserProgress>
   /** How far a projection is with each of many users, in the order asked. @throws ProjectionUnknownError */

@@ -1,11 +1,13 @@
 import { prismaAdapter } from '@rollcall/database'
 import { createTestDatabase, type TestDatabase } from '@rollcall/database/testing'
+import { userLifecycle } from '@rollcall/events'
+import { schemaCorpus } from '@rollcall/events/corpus'
 import { userCreated, userDeleted, userRestored, userSuspended, userUpdated } from '@rollcall/events/testing'
 import type { App } from '@rollcall/http'
 import { createMetrics } from '@rollcall/observability'
 import { silentLogger } from '@rollcall/observability/testing'
 import { ProjectionBehindError, pgStore, type RunningProjections } from '@rollcall/projections'
-import { noRow, projectionTest, row } from '@rollcall/projections/testing'
+import { noRow, projectionCorpus, projectionTest, row } from '@rollcall/projections/testing'
 import { createDirectoryApp } from '../src/directory-app.js'
 import { directoryMigrations } from '../src/directory-migrations.js'
 import { PrismaClient } from '../src/generated/client.js'
@@ -44,6 +46,11 @@ const created = userCreated()
 const { userId } = created
 
 describe('the projection', () => {
+  test('takes events of every schema version ever registered', async () => {
+    const taken = await projectionCorpus({ projection: people, topic: userLifecycle, store: pgStore(database.pool) })
+    expect(Object.keys(taken)).toHaveLength(schemaCorpus.length)
+  })
+
   test('a new user is a person', () =>
     given()
       .when(created, { times: 2 })

@@ -36,6 +36,7 @@ export function addProjectionAdmin(
     | 'follow'
     | 'verify'
     | 'replay'
+    | 'rehearse'
   >,
 ): void {
   const tags = ['operations']
@@ -74,6 +75,23 @@ export function addProjectionAdmin(
       await projections.rebuild(params.name)
       return reply.code(202).send(await statusOf(params.name))
     },
+  )
+
+  app.post(
+    '/admin/projections/:name/rehearse',
+    {
+      schema: {
+        ...named,
+        summary: 'Would this build take these record values? Each in a transaction that is rolled back',
+        body: z.strictObject({ values: z.array(z.base64()).min(1).max(1_000) }),
+      },
+    },
+    async ({ params, body }) => ({
+      outcomes: await projections.rehearse(
+        params.name,
+        body.values.map((value) => Buffer.from(value, 'base64')),
+      ),
+    }),
   )
 
   const letters = '/admin/projections/:name/dead-letters'

@@ -1,3 +1,4 @@
+export { type ProjectionCorpusOptions, projectionCorpus } from './projection-corpus.js'
 export {
   type Expectation,
   noRow,
