@@ -193,19 +193,3 @@ test('masking follows the classes of the schemas and keeps the shape', () => {
   expect(masked.user).toMatchObject({ id: userId, status: event.user.status, userName: '•••' })
   expect(Object.values(masked.user.attributes).every((value) => value === '•••')).toBe(true)
 })
-
-describe('schemas', () => {
-  test('register, then check, on a real registry', async () => {
-    expect(await ask('schemas', 'register', '--json')).toMatchObject({ code: 0 })
-    const { code, stdout } = await ask('schemas', 'check', '--json')
-    expect(JSON.parse(stdout)).toMatchObject({ problems: [], unregistered: [], registryAsked: true })
-    expect(code).toBe(0)
-  })
-
-  test('check needs no registry with --offline, and says which is missing without it', async () => {
-    expect(await rollcall(['schemas', 'check', '--offline'])).toMatchObject({ code: 0 })
-    const { code, stderr } = await rollcall(['schemas', 'check'])
-    expect(code).toBe(2)
-    expect(stderr).toContain('No address of the schema registry is known')
-  })
-})
