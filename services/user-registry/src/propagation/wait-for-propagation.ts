@@ -36,6 +36,8 @@ const FIRST_POLL_MS = 20
 /** Whoever is heard says so by itself; asked all the same, because a stream may have missed it. */
 const FIRST_POLL_OF_HEARD_MS = 100
 const LONGEST_POLL_MS = 250
+/** A version gap is parked too, and heals by itself in a moment: who is parked for longer waits for an operator. */
+const PARKED_FOR_MS = 500
 
 export interface PropagationTools {
   readonly subscribers: Subscribers
@@ -44,8 +46,9 @@ export interface PropagationTools {
 }
 
 /**
- * Waits until the change has arrived, or the time is up; answers the value of `Rollcall-Propagation`: `applied`, or
- * `pending; waiting-for="…"`. `all` does not wait for the silent, but names them: `applied; unreachable="…"`.
+ * Waits until the change has arrived, the time is up, or everybody left is parked; answers the value of
+ * `Rollcall-Propagation`: `applied`, or `pending; waiting-for="…"`, with `; parked="…"` for those among them who are. `all`
+ * does not wait for the silent, but names them: `applied; unreachable="…"`.
  */
 export async function waitForPropagation(
   { subscribers, news, ask }: PropagationTools,
@@ -56,6 +59,7 @@ export async function waitForPropagation(
   const leftMs = () => Math.max(0, deadline - performance.now())
   const named = wait === 'all' ? undefined : new Set(wait.split(','))
   const applied = new Set<string>()
+  const parkedSince = new Map<string, number>()
   const pause = pauses()
   let missing: () => readonly string[] = () => []
   const stopListening = news.listen(change.userId, (name, version) => {
@@ -74,12 +78,18 @@ export async function waitForPropagation(
       if (pollMs === 0)
         pollMs = asked.length > 0 && heard.size === asked.length ? FIRST_POLL_OF_HEARD_MS : FIRST_POLL_MS
       const questions = due.map(async (one) => {
-        if ((await progressOf(one, change, ask)).status === 'applied') applied.add(nameOf(one))
+        const { status } = await progressOf(one, change, ask)
+        const name = nameOf(one)
+        if (status === 'applied') applied.add(name)
+        if (status !== 'parked') parkedSince.delete(name)
+        else if (!parkedSince.has(name)) parkedSince.set(name, performance.now())
       })
       if (questions.length > 0) await Promise.race([Promise.all(questions), pause.of(leftMs())])
       const left = missing()
       if (all !== undefined && left.length === 0) return withNames('applied', 'unreachable', named ? [] : silent(all))
-      if (leftMs() === 0) return withNames('pending', 'waiting-for', left)
+      const parked = left.filter((name) => parkedSince.has(name))
+      const isStuck = all !== undefined && left.every((name) => isLong(parkedSince.get(name)))
+      if (leftMs() === 0 || isStuck) return withNames(withNames('pending', 'waiting-for', left), 'parked', parked)
       await pause.of(Math.min(pollMs, leftMs()))
     }
   } finally {
@@ -87,6 +97,8 @@ export async function waitForPropagation(
     pause.end()
   }
 }
+
+const isLong = (since: number | undefined) => since !== undefined && performance.now() - since >= PARKED_FOR_MS
 
 /** One pause at a time, which can be ended early; a new one ends the former. */
 function pauses(): { of(ms: number): Promise<void>; end(): void } {

@@ -281,6 +281,18 @@ describe('once it is read', () => {
     }
   })
 
+  test('a write that waits for nobody but parked ones is answered at once, and told who they are', async () => {
+    const { id } = (await create('?wait=test/picky&timeoutMs=20000')).json()
+    bad.add(id)
+    // Half a minute would be longer than this test may take.
+    const stuck = await act(id, 'suspend', '?wait=test/prompt,test/picky&timeoutMs=30000')
+    expect(stuck.headers['rollcall-propagation']).toBe('pending; waiting-for="test/picky"; parked="test/picky"')
+    bad.clear()
+    await projections.deadLetters('picky').retry(id, 'test')
+    const mended = await act(id, 'reactivate', '?wait=test/picky&timeoutMs=20000')
+    expect(mended.headers['rollcall-propagation']).toBe('applied')
+  }, 25_000)
+
   test('whoever said goodbye is no subscriber any more', async () => {
     const { id } = (await create()).json()
     await announceGhost(null)
