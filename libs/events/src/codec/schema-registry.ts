@@ -47,7 +47,8 @@ export function registryClient(url: string): RegistryClient {
           )
           return id
         } catch (error) {
-          if (!lostTheRace(error) || attempt === MAX_RACES) throw toCodedError(url, error, subject)
+          if (!lostTheRace(error) || attempt > MAX_RACES) throw toCodedError(url, error, subject)
+          if (attempt === MAX_RACES && isHalfMade(error)) await giveLevel(url, subject)
           await delay(attempt * 50)
         }
       }
@@ -151,6 +152,20 @@ function lostTheRace(error: unknown): boolean {
   // The subject of the faster one is there, its compatibility level not yet.
   if (name === 'ConfluentSchemaRegistryCompatibilityError') return true
   return status !== undefined && status >= 500
+}
+
+// The client makes the subject and then gives it its level. A process that dies, or is not answered, in between leaves the
+// subject at NONE, which the client takes for a contradiction each time after. Raising it is always safe.
+const isHalfMade = (error: unknown) => (error as Error).message.includes('!= NONE)')
+
+async function giveLevel(url: string, subject: string): Promise<void> {
+  const answer = await fetch(`${url.replace(/\/+$/, '')}/config/${encodeURIComponent(subject)}`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ compatibility: COMPATIBILITY.FULL_TRANSITIVE }),
+    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+  }).catch(() => undefined)
+  await answer?.arrayBuffer().catch(() => {})
 }
 
 // The client waits for ever by itself, and a registry that is stopped, not dead, would hold every consumer.

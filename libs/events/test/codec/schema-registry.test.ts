@@ -49,6 +49,19 @@ test('a schema that old records cannot be read with is refused by the registry, 
   })
 })
 
+test('a registration that was cut before the subject had its level is finished by the next one', async () => {
+  const topic = topicOf([], { name: `half.${run}` })
+  const subject = `${topic.name}-test.Noted`
+  await fetch(`${real.schemaRegistryUrl}/subjects/${subject}/versions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ schema: JSON.stringify(topic.schemas.Noted) }),
+  })
+  await createCodec(topic, { ...real, register: true }).ready()
+  const level = await fetch(`${real.schemaRegistryUrl}/config/${subject}`)
+  expect(await level.json()).toEqual({ compatibilityLevel: 'FULL_TRANSITIVE' })
+})
+
 test('a consumer needs no registered schema to be ready, but cannot encode without', async () => {
   const codec = createCodec(topicOf([], { name: `unregistered.${run}` }), real)
   await codec.ready()
