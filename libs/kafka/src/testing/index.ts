@@ -1,4 +1,5 @@
 export { createTestTopic } from './create-test-topic.js'
 export { deleteRecords } from './delete-records.js'
+export { deleteTopic } from './delete-topic.js'
 export { readAll } from './read-all.js'
 export { sendGzipped } from './send-gzipped.js'
