@@ -22,6 +22,8 @@ export interface EmbeddedStackOptions {
   /** Postgres only; see `startPostgres`. @default true */
   readonly fsync?: boolean
   readonly postgresSettings?: Readonly<Record<string, string>>
+  /** More broker settings, by their Kafka names. */
+  readonly kafkaSettings?: Readonly<Record<string, string>>
   /** See `startKafka`. @default false */
   readonly optimise?: boolean
   /** Told as each part gets ready. */
@@ -82,6 +84,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions): Promise
         dataDir: directories.kafka,
         optimise: options.optimise ?? false,
         ...(ports.kafka ? { ports: [ports.kafka] } : {}),
+        ...(options.kafkaSettings ? { settings: options.kafkaSettings } : {}),
         ...(ports.kafkaController ? { controllerPorts: [ports.kafkaController] } : {}),
       }),
       (cluster) => cluster.brokers,
