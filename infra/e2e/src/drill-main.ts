@@ -25,7 +25,7 @@ async function main(): Promise<number> {
       console.log(drillUsage)
       return 0
     }
-    const scene = await openScene(options.endpoints, say)
+    const scene = await openScene({ endpointsPath: options.endpoints, report: say })
     const stop = () => void scene.close().finally(() => process.exit(1))
     process.once('SIGINT', stop)
     process.once('SIGTERM', stop)

@@ -16,7 +16,7 @@ const victims = ['registry', 'relay', 'directory'] as const
 let scene: Scene
 
 beforeAll(async () => {
-  scene = await openScene(undefined, () => {})
+  scene = await openScene({ report: () => {} })
 }, 120_000)
 
 afterAll(async () => {
@@ -59,13 +59,13 @@ test('kill -9 of registry, relay and directory during an import loses nothing an
 }, 120_000)
 
 test("the checker sees what is done to the real stores behind the services' backs", async () => {
-  const { registry, directory, counter } = scene.databases
+  const { registry, directory, counters } = scene.databases
   const { rows } = await directory.query<{ user_id: string }>('SELECT user_id FROM person ORDER BY user_id LIMIT 3')
   const [gone, changed, ahead] = rows.map(({ user_id }) => user_id) as [string, string, string]
   await directory.query('DELETE FROM person WHERE user_id = $1', [gone])
   await directory.query(`UPDATE person SET timezone = 'Mars/Olympus' WHERE user_id = $1`, [changed])
   await directory.query('UPDATE projections.applied_version_people SET version = version + 1 WHERE key = $1', [ahead])
-  await counter.query('UPDATE effect SET count = count + 1 WHERE user_id = $1', [ahead])
+  await counters[0]?.query('UPDATE effect SET count = count + 1 WHERE user_id = $1', [ahead])
   await registry.query(
     `INSERT INTO audit.entry (tenant_id, actor, action, target_type, target_id, target_version, correlation_id, outcome)
      SELECT tenant_id, actor, action, target_type, target_id, target_version, correlation_id, outcome

@@ -27,19 +27,21 @@ export interface LoadedHistory {
 export interface LoadHistoryOptions {
   readonly endpoints: Pick<Endpoints, 'kafka' | 'schemaRegistry' | 'databases'>
   readonly logger: Logger
-  /** The database of an effect counter, when one ran. */
-  readonly counterDatabase?: string
+  /** The databases of effect counters, by their names. */
+  readonly counterDatabases?: ReadonlyMap<string, string>
+  /** Records a fault put on the topic past the relay, as `partition/offset`: they are left out. */
+  readonly injected?: ReadonlySet<string>
   readonly journal?: readonly JournalEntry[]
 }
 
 /** Opens a running stack as a history. Rows come through cursors and records in batches: nothing is held whole. */
 export async function loadHistory(options: LoadHistoryOptions): Promise<LoadedHistory> {
-  const { endpoints, logger, counterDatabase, journal = [] } = options
+  const { endpoints, logger, counterDatabases = new Map(), injected = new Set(), journal = [] } = options
   const tools = { logger, metrics: createMetrics('checker') }
   const open = (url: string) => createPool({ url, max: 2, applicationName: 'checker' }, { logger })
   const registry = open(endpoints.databases.userRegistry)
   const directory = open(endpoints.databases.directory)
-  const counter = counterDatabase === undefined ? undefined : open(counterDatabase)
+  const counters = [...counterDatabases].map(([name, url]) => ({ name, pool: open(url) }))
   const kafka = createKafka({ KAFKA_BROKERS: endpoints.kafka.split(',') }, tools)
   const codec = createCodec(userLifecycle, { schemaRegistryUrl: endpoints.schemaRegistry, register: false })
   const partitions = (await kafka.offsets(userLifecycle.name)).length
@@ -54,29 +56,24 @@ export async function loadHistory(options: LoadHistoryOptions): Promise<LoadedHi
       users: () => users(registry),
       outbox: () => outbox(registry),
       audit: () => audit(registry),
-      topic: () => topic(kafka, codec),
+      topic: () => topic(kafka, codec, injected),
       people: () => people(directory),
       expectedPerson,
       partitionOf: (key) => partitionOf(Buffer.from(key), partitions),
       applied: new Map([
         ['directory/people', applied(directory, 'people')] as const,
-        ...(counter ? [['effect-counter', applied(counter, 'effect-counter')] as const] : []),
+        ...counters.map(({ name, pool }) => [name, applied(pool, 'effect-counter')] as const),
       ]),
       counters: new Map(
-        counter
-          ? [
-              [
-                'effect-counter',
-                () =>
-                  readInPages<AppliedRow>(counter, 'SELECT user_id AS "userId", count::float8 AS count FROM effect'),
-              ] as const,
-            ]
-          : [],
+        counters.map(({ name, pool }) => [
+          name,
+          () => readInPages<AppliedRow>(pool, 'SELECT user_id AS "userId", count::float8 AS count FROM effect'),
+        ]),
       ),
       journal,
     },
     async close() {
-      await Promise.all([registry.end(), directory.end(), counter?.end(), kafka.close()])
+      await Promise.all([registry.end(), directory.end(), ...counters.map(({ pool }) => pool.end()), kafka.close()])
     },
   }
 }
@@ -111,12 +108,17 @@ function audit(pool: Pool): AsyncIterable<AuditRow> {
   )
 }
 
-async function* topic(kafka: KafkaClient, codec: EventCodec<UserLifecycleEvent>): AsyncIterable<TopicRecord> {
+async function* topic(
+  kafka: KafkaClient,
+  codec: EventCodec<UserLifecycleEvent>,
+  injected: ReadonlySet<string>,
+): AsyncIterable<TopicRecord> {
   const slices = handOver<TopicSlice>((push) =>
     kafka.readTopic({ topic: userLifecycle.name, onBatch: push }).then(() => {}),
   )
   for await (const { partition, records } of slices) {
     for (const { offset, key, value, headers } of records) {
+      if (injected.has(`${partition}/${offset}`)) continue
       const text = (name: string) => headers[name]?.toString() ?? ''
       const { eventId, type, userId, version, correlationId, user } = await codec.decode(value ?? Buffer.alloc(0))
       yield {

@@ -2,19 +2,30 @@ import { createPool, ensureDatabase, migrate, withTransaction } from '@rollcall/
 import { createCodec, userLifecycle } from '@rollcall/events'
 import { createKafka } from '@rollcall/kafka'
 import { createMetrics, type Logger } from '@rollcall/observability'
-import { pgStore, projectionMigrations, runProjections } from '@rollcall/projections'
+import {
+  type DeadLetters,
+  healFromRegistry,
+  pgStore,
+  projectionMigrations,
+  runProjections,
+} from '@rollcall/projections'
 import { effectCounter, effectTable } from './effect-counter.js'
 
 export interface CounterOptions {
   readonly databaseUrl: string
   readonly kafka: string
   readonly schemaRegistry: string
+  /** The registry, asked for missing versions. */
+  readonly registry?: string | undefined
+  /** @default 'effect-counter' */
+  readonly groupId?: string | undefined
   readonly logger: Logger
 }
 
 export interface RunningCounter {
   /** Rejects unless the counter makes progress. */
   checkProgress(): Promise<void>
+  readonly deadLetters: DeadLetters
   close(): Promise<void>
 }
 
@@ -23,6 +34,8 @@ export async function runCounter({
   databaseUrl,
   kafka,
   schemaRegistry,
+  registry,
+  groupId = 'effect-counter',
   logger,
 }: CounterOptions): Promise<RunningCounter> {
   const metrics = createMetrics('effect-counter')
@@ -43,11 +56,13 @@ export async function runCounter({
     codec,
     logger,
     metrics,
-    groupId: 'effect-counter',
+    groupId,
+    ...(registry === undefined ? {} : { heal: healFromRegistry({ registryUrl: registry }) }),
   })
   await running.start()
   return {
     checkProgress: () => running.checkProgress(),
+    deadLetters: running.deadLetters(effectCounter.name),
     async close() {
       await running.close()
       await client.close()

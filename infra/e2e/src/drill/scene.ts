@@ -8,59 +8,91 @@ import { createKafka, type KafkaClient } from '@rollcall/kafka'
 import { createLogger, createMetrics, type Logger } from '@rollcall/observability'
 import { checkHistory, type Verdict } from '../checker/check-history.js'
 import type { JournalEntry } from '../checker/history.js'
-import { loadHistory } from '../checker/load-history.js'
+import { type LoadHistoryOptions, loadHistory } from '../checker/load-history.js'
 import { StackMissingError } from '../e2e-errors.js'
-import { startOwnStack } from '../stack/own-stack.js'
+import { type OwnStack, startOwnStack } from '../stack/own-stack.js'
 import { answers, type ServiceProcess, serviceProcess } from '../stack/service-process.js'
 import { type Echo, startEcho } from './echo.js'
 import { quiet } from './quiet.js'
 import { supervisedVictim, type Victim, type VictimName } from './victims.js'
 
-/** A running, supervised stack with an effect counter beside it: where a drill takes place. */
+/** A running stack with effect counters beside it: where a drill, or the chaos suite, takes place. */
 export interface Scene {
   /** For files of the drill; gone afterwards. */
   readonly directory: string
   readonly endpointsPath: string
   readonly endpoints: Endpoints
-  readonly databases: { readonly registry: Pool; readonly directory: Pool; readonly counter: Pool }
+  /** The stack, when it is one of our own. */
+  readonly own: OwnStack | undefined
+  readonly counters: readonly ServiceProcess[]
+  readonly databases: { readonly registry: Pool; readonly directory: Pool; readonly counters: readonly Pool[] }
+  readonly kafka: KafkaClient
   victim(name: VictimName): Victim
-  /** One more process of the directory (and of the counter), prepared, not supervised. */
+  /** One more process of the directory (and of the first counter), prepared, not supervised. */
   secondConsumers(): Promise<readonly ServiceProcess[]>
   /** Begins to send records of the topic once more. */
   echo(): Echo
   /** Resolves when every consumer has applied every change; milliseconds it took. */
-  quiet(timeoutMs: number): Promise<number>
-  check(journal: readonly JournalEntry[]): Promise<Verdict>
+  quiet(timeoutMs: number, stallMs?: number): Promise<number>
+  /** @param injected records a fault put on the topic itself, as `partition/offset` */
+  check(journal: readonly JournalEntry[], injected?: ReadonlySet<string>): Promise<Verdict>
   close(): Promise<void>
+}
+
+export interface SceneOptions {
+  /** Of a running, supervised stack; undefined starts one that is thrown away on `close`. */
+  readonly endpointsPath?: string | undefined
+  /** Starts again whatever dies; false for who kills and starts by hand. @default true */
+  readonly supervised?: boolean
+  /** Each with a database and a consumer group of its own. @default 1 */
+  readonly counters?: number
+  /** Proxies between the processes of an own stack. @default false */
+  readonly linked?: boolean
+  /** More environment for one process of an own stack, by its name. */
+  readonly envOf?: (name: string) => Readonly<Record<string, string>>
+  readonly report: (line: string) => void
 }
 
 const BACK_WITHIN_MS = 90_000
 
-/** @param endpointsPath of a running stack; undefined starts one that is thrown away on `close`. */
-export async function openScene(endpointsPath: string | undefined, report: (line: string) => void): Promise<Scene> {
+export async function openScene(options: SceneOptions): Promise<Scene> {
+  const { endpointsPath, supervised = true, linked = false, envOf = () => ({}), report } = options
   const logger = createLogger({ service: 'drill', level: 'silent' })
-  const own = endpointsPath === undefined ? await startOwnStack({ supervised: true, report }) : undefined
+  const own = endpointsPath === undefined ? await startOwnStack({ supervised, linked, envOf, report }) : undefined
   const path = own?.endpointsPath ?? (endpointsPath as string)
-  const endpoints = () => readStack(path)
+  const endpoints = () => own?.endpoints ?? readStack(path)
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-drill-'))
-  const counterDatabase = databaseUrl(endpoints().postgres, `effect_counter_${Date.now()}`)
-  const prepare = (service: 'counter' | 'directory', name: string) =>
+  const addresses = own?.addressesFor('consumers') ?? endpoints()
+  const registryUrl = endpoints().registry
+  const stamp = Date.now()
+  const counterNames = Array.from({ length: options.counters ?? 1 }, (_, at) => `counter-${at + 1}`)
+  const databaseOf = (name: string) => `effect_${name.replace('-', '_')}_${stamp}`
+  // As it really is, for our own eyes; consumers go through their proxy.
+  const counterDatabases = new Map(
+    counterNames.map((name) => [name, databaseUrl(endpoints().postgres, databaseOf(name))]),
+  )
+  const prepare = (service: 'counter' | 'directory', name: string, of = name) =>
     serviceProcess({
       service,
       name,
-      endpoints: endpoints(),
+      endpoints: addresses,
       directory,
-      ...(service === 'counter' ? { database: counterDatabase } : {}),
+      env: {
+        ...envOf(name),
+        ...(service === 'counter' ? { GROUP_ID: of } : {}),
+        ...(linked && registryUrl ? { REGISTRY_URL: registryUrl } : {}),
+      },
+      ...(service === 'counter' ? { database: databaseUrl(addresses.postgres, databaseOf(of)) } : {}),
     })
 
-  const counter = await prepare('counter', 'counter')
-  await counter.start()
-  const supervisor = supervise([counter], { report, onChange: () => {} })
+  const counters = await Promise.all(counterNames.map((name) => prepare('counter', name)))
+  await Promise.all(counters.map((counter) => counter.start()))
+  const supervisor = supervised ? supervise(counters, { report, onChange: () => {} }) : undefined
   const open = (url: string) => createPool({ url, max: 3, applicationName: 'drill' }, { logger })
   const pools = {
     registry: open(endpoints().databases.userRegistry),
     directory: open(endpoints().databases.directory),
-    counter: open(counterDatabase),
+    counters: [...counterDatabases.values()].map(open),
   }
   const kafka = createKafka(
     { KAFKA_BROKERS: endpoints().kafka.split(',') },
@@ -75,39 +107,45 @@ export async function openScene(endpointsPath: string | undefined, report: (line
     get endpoints() {
       return endpoints()
     },
+    own,
+    counters,
     databases: pools,
+    kafka,
     victim(name) {
       const isReady = readiness(name, { endpoints, kafka, registry: pools.registry })
       const one = supervisedVictim(name, { endpointsPath: path, isReady, timeoutMs: BACK_WITHIN_MS })
-      return name === 'directory' ? together(one, counter) : one
+      return name === 'directory' ? together(one, counters) : one
     },
     async secondConsumers() {
       const number = others.length / 2 + 2
       const made = await Promise.all([
         prepare('directory', `directory-${number}`),
-        prepare('counter', `counter-${number}`),
+        prepare('counter', `counter-1-${number}`, 'counter-1'),
       ])
       others.push(...made)
       return made
     },
     echo: () => startEcho({ kafka: endpoints().kafka, ...pools, topic: userLifecycle.name, partitions, logger }),
-    quiet: (timeoutMs) =>
+    quiet: (timeoutMs, stallMs) =>
       quiet({
         registry: pools.registry,
         consumers: [
           { pool: pools.directory, projection: 'people' },
-          { pool: pools.counter, projection: 'effect-counter' },
+          ...pools.counters.map((pool) => ({ pool, projection: 'effect-counter' })),
         ],
         timeoutMs,
+        ...(stallMs === undefined ? {} : { stallMs }),
       }),
-    check: (journal) => checkStack(endpoints(), { counterDatabase, journal, logger }),
+    check: (journal, injected = new Set()) => checkStack(endpoints(), { counterDatabases, journal, injected, logger }),
     async close() {
-      supervisor.stop()
-      await Promise.all([counter, ...others].map((one) => one.stop()))
+      supervisor?.stop()
+      await Promise.all([...counters, ...others].map((one) => one.stop()))
       await kafka.close()
-      await Promise.all(Object.values(pools).map((pool) => pool.end()))
+      await Promise.all([pools.registry, pools.directory, ...pools.counters].map((pool) => pool.end()))
       await own?.stop()
-      if (!own) await dropDatabase(endpoints().postgres, counterDatabase, logger)
+      if (!own) {
+        for (const url of counterDatabases.values()) await dropDatabase(endpoints().postgres, url, logger)
+      }
       rmSync(directory, { recursive: true, force: true })
     },
   }
@@ -116,7 +154,7 @@ export async function openScene(endpointsPath: string | undefined, report: (line
 /** Loads a running stack as a history and checks it. */
 export async function checkStack(
   endpoints: Endpoints,
-  options: { counterDatabase?: string; journal?: readonly JournalEntry[]; logger: Logger },
+  options: Omit<LoadHistoryOptions, 'endpoints'>,
 ): Promise<Verdict> {
   const { history, close } = await loadHistory({ endpoints, ...options })
   try {
@@ -148,12 +186,12 @@ function readiness(
   }
 }
 
-/** The counter dies with the directory: both run on the library whose exactly-once is in question. */
-function together(victim: Victim, counter: ServiceProcess): Victim {
+/** The counters die with the directory: both run on the library whose exactly-once is in question. */
+function together(victim: Victim, counters: readonly ServiceProcess[]): Victim {
   return {
     name: victim.name,
     async kill() {
-      counter.signal('SIGKILL')
+      for (const counter of counters) counter.signal('SIGKILL')
       await victim.kill()
     },
     back: () => victim.back(),

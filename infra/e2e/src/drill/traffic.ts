@@ -7,6 +7,8 @@ export interface TrafficOptions {
   /** Base address of the user registry. */
   readonly registry: string
   readonly random: Random
+  /** Numbers in what is written begin here: a second traffic in the same scene must not write what is there already. @default 0 */
+  readonly from?: number
   /** Requests started a second, at most. @default 20 */
   readonly perSecond?: number
 }
@@ -22,13 +24,13 @@ export interface Traffic {
 const KNOWN_USERS = 400
 const CREATE_TRIES = 60
 
-export function startTraffic({ registry, random, perSecond = 20 }: TrafficOptions): Traffic {
+export function startTraffic({ registry, random, from = 0, perSecond = 20 }: TrafficOptions): Traffic {
   const journal: JournalEntry[] = []
   const unanswered: { correlationId: string; lastAnswer: string }[] = []
   const users: string[] = []
   const running = new Set<Promise<void>>()
   let stopped = false
-  let unique = 0
+  let unique = from
   let page = ''
 
   async function learnUsers(): Promise<void> {
@@ -42,27 +44,30 @@ export function startTraffic({ registry, random, perSecond = 20 }: TrafficOption
     page = nextCursor ? `&cursor=${encodeURIComponent(nextCursor)}` : ''
   }
 
+  /** Half of the changes carry an idempotency key and are asked for again until they are answered: once made, made once. */
   async function change(): Promise<void> {
     const userId = random.pick(users)
     const path = `/v1/users/${userId}`
     unique++
     const correlationId = randomUUID()
-    const response = await random.pick([
-      () => request('PATCH', path, correlationId, { attributes: { drill: unique } }, 'application/merge-patch+json'),
-      () =>
-        request(
-          'PATCH',
-          path,
-          correlationId,
-          { locale: `en-GB`, phone: phoneOf(unique) },
-          'application/merge-patch+json',
-        ),
-      () => request('POST', `${path}/suspend`, correlationId),
-      () => request('POST', `${path}/reactivate`, correlationId),
-      () => request('DELETE', path, correlationId),
-      () => request('POST', `${path}/restore`, correlationId),
-    ])()
-    const outcome = outcomeOf(response)
+    const key = random.next() < 0.5 ? correlationId : undefined
+    const patch = 'application/merge-patch+json'
+    const { attributes, phone } = { attributes: { drill: unique }, phone: phoneOf(unique) }
+    const ask = random.pick([
+      () => request('PATCH', path, correlationId, { attributes }, patch, key),
+      () => request('PATCH', path, correlationId, { locale: 'en-GB', phone }, patch, key),
+      () => request('POST', `${path}/suspend`, correlationId, undefined, undefined, key),
+      () => request('POST', `${path}/reactivate`, correlationId, undefined, undefined, key),
+      () => request('DELETE', path, correlationId, undefined, undefined, key),
+      () => request('POST', `${path}/restore`, correlationId, undefined, undefined, key),
+    ])
+    let response = await ask()
+    for (let tries = 1; key !== undefined && tries < CREATE_TRIES && (await isOpen(response)); tries++) {
+      if (stopped && tries > CREATE_TRIES / 2) break
+      await sleep(250)
+      response = await ask()
+    }
+    const outcome = (await isOpen(response)) ? 'unknown' : outcomeOf(response)
     const version = Number(/\d+/.exec(response?.headers.get('etag') ?? '')?.[0])
     await response?.arrayBuffer().catch(() => {})
     journal.push({ correlationId, userId, outcome, ...(outcome === 'ok' ? { version } : {}) })
@@ -152,6 +157,12 @@ async function codeOf(response: Response): Promise<string> {
   } catch {
     return '(no problem document)'
   }
+}
+
+/** Not answered, or told that a twin of the request is under way: asking again is the way to know. */
+async function isOpen(response: Response | undefined): Promise<boolean> {
+  if (response === undefined || response.status >= 500) return true
+  return response.status === 409 && (await codeOf(response.clone())) === 'ERR_IDEMPOTENCY_IN_PROGRESS'
 }
 
 /** A refusal (4xx) promises that nothing was done; a 5xx or no answer promises nothing. */

@@ -5,6 +5,7 @@ import { type Endpoints, type ManagedProcess, startEmbeddedStack, supervise, wri
 import { createKafka, parseTopicSpecs } from '@rollcall/kafka'
 import { createMetrics } from '@rollcall/observability'
 import { silentLogger } from '@rollcall/observability/testing'
+import { type Links, planLinks } from './links.js'
 import { topicsFile } from './repository.js'
 import { type ServiceProcess, serviceProcess } from './service-process.js'
 
@@ -17,6 +18,10 @@ export interface OwnStack {
   readonly services: Readonly<Record<ProductService, ServiceProcess>>
   /** Every child process, by its name. */
   process(name: string): ManagedProcess
+  /** The proxies, when it was asked for them. */
+  readonly links: Links | undefined
+  /** The addresses to tell another process of this kind, and what else it needs. */
+  addressesFor(consumer: 'registry' | 'relay' | 'consumers'): Endpoints
   stop(): Promise<void>
 }
 
@@ -27,6 +32,10 @@ export interface OwnStackOptions {
   readonly fsync?: boolean
   /** Environment for all services. */
   readonly env?: Readonly<Record<string, string>>
+  /** A proxy between each process and what it needs. @default false */
+  readonly linked?: boolean
+  /** More environment for one process, by its name. */
+  readonly envOf?: (name: string) => Readonly<Record<string, string>>
   /** Services to start at once; the others are prepared. @default all */
   readonly start?: readonly ProductService[]
   readonly report?: (line: string) => void
@@ -36,11 +45,15 @@ const ALL = ['registry', 'relay', 'directory'] as const
 type ProductService = (typeof ALL)[number]
 
 export async function startOwnStack(options: OwnStackOptions = {}): Promise<OwnStack> {
-  const { supervised = false, fsync = true, env = {}, start = ALL, report = () => {} } = options
+  const { supervised = false, fsync = true, env = {}, envOf = () => ({}), start = ALL, report = () => {} } = options
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-e2e-'))
+  const plan = options.linked ? await planLinks() : undefined
   const stack = await startEmbeddedStack({
     dataDir: directory,
     fsync,
+    ...(plan
+      ? { ports: { ...plan.ports, schemaRegistry: plan.schemaRegistry }, kafkaSettings: plan.kafkaSettings }
+      : {}),
     onReady: ({ name, tookMs }) => report(`${name} is ready after ${tookMs} ms`),
   })
   const endpointsPath = join(directory, 'endpoints.json')
@@ -50,13 +63,21 @@ export async function startOwnStack(options: OwnStackOptions = {}): Promise<OwnS
     supervisor?.stop()
     await Promise.all(started.map((one) => one.stop()))
     await stack.stop()
+    await plan?.close()
     rmSync(directory, { recursive: true, force: true })
   }
   try {
     const base = stack.endpoints()
     await applyTopics(base.kafka)
+    const addressesFor: OwnStack['addressesFor'] = (consumer) => plan?.endpointsFor(consumer, base) ?? base
     const prepare = (service: ProductService, more: Readonly<Record<string, string>> = {}) =>
-      serviceProcess({ service, endpoints: base, directory: join(directory, 'services'), env: { ...more, ...env } })
+      serviceProcess({
+        service,
+        endpoints: addressesFor(service === 'directory' ? 'consumers' : service),
+        directory: join(directory, 'services'),
+        env: { ...more, ...env, ...envOf(service) },
+        ...(plan && service === 'registry' ? { port: plan.registry } : {}),
+      })
     const registry = await prepare('registry')
     const services: OwnStack['services'] = {
       registry,
@@ -92,6 +113,8 @@ export async function startOwnStack(options: OwnStackOptions = {}): Promise<OwnS
         return current()
       },
       services,
+      links: plan?.links,
+      addressesFor,
       process(name) {
         const found = processes.find((one) => one.name === name)
         if (!found)

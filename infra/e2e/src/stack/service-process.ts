@@ -17,6 +17,8 @@ export interface ServiceProcessOptions {
   readonly endpoints: Pick<Endpoints, 'kafka' | 'schemaRegistry' | 'databases'>
   /** @default the service's own among the endpoints; a counter has none there */
   readonly database?: string
+  /** @default a free one */
+  readonly port?: number
   /** Where its log and its pid are kept. */
   readonly directory: string
   readonly env?: Readonly<Record<string, string>>
@@ -29,7 +31,7 @@ export async function serviceProcess(options: ServiceProcessOptions): Promise<Se
   const { service, name = service, endpoints, directory, env = {}, waitUntilReady = true } = options
   const { userRegistry, directory: people } = endpoints.databases
   const database = options.database ?? (service === 'directory' ? people : userRegistry)
-  const port = await findFreePort()
+  const port = options.port ?? (await findFreePort())
   const url = `http://127.0.0.1:${port}`
   const marker = `--process=${join(directory, name)}`
   mkdirSync(directory, { recursive: true })
