@@ -1,0 +1,35 @@
+import type { Fault } from '../fault.js'
+import { calm, duplicates, gaps } from './deliveries.js'
+import { diskFull } from './disk-full.js'
+import { killKafka, killPostgres } from './kill-servers.js'
+import { killConsumer, killRegistry, killRelay, relayWithoutKafka } from './kill-services.js'
+import { lateCommits } from './late-commits.js'
+import { answersLost, network } from './network.js'
+import { rebalanceStorm, twoRelays, zombie } from './pauses.js'
+import { poison } from './poison.js'
+import { schemas } from './schemas.js'
+import { topicRecreated, topicTrimmed } from './topic-lost.js'
+
+/** The fault matrix, in the order in which the suite goes through it. */
+export const faults: readonly Fault[] = [
+  calm,
+  killRegistry,
+  killRelay,
+  killConsumer,
+  killPostgres,
+  killKafka,
+  relayWithoutKafka,
+  network,
+  answersLost,
+  duplicates,
+  gaps,
+  twoRelays,
+  zombie,
+  rebalanceStorm,
+  poison,
+  schemas,
+  lateCommits,
+  diskFull,
+  topicTrimmed,
+  topicRecreated,
+]
