@@ -1,4 +1,5 @@
 import type { ConsumerOptions, KafkaConsumer } from './consumer/consumer.js'
+import type { FencedProducer, ProducerToken } from './producer/fenced-producer.js'
 import type { KafkaProducer } from './producer/producer.js'
 import type { ReadTopicOptions, ReadTopicResult } from './read-topic.js'
 import type { ApplyTopicsOptions } from './topics/apply-topics.js'
@@ -8,6 +9,12 @@ import type { TopicSpec } from './topics/topic-spec.js'
 export interface KafkaClient {
   /** Makes an idempotent producer; it connects on `connect()` or on the first `send()`. */
   producer(): KafkaProducer
+  /** Makes a producer that a later one with the same id and a higher epoch shuts out, in the brokers. */
+  fencedProducer(token: ProducerToken): FencedProducer
+  /** A producer id nobody else in this cluster has. */
+  newProducerId(): Promise<string>
+  /** The name the cluster gave itself; producer ids and offsets mean something in it alone. */
+  clusterId(): Promise<string>
   /** Makes a group consumer for one topic whose read positions are the caller's. */
   consumer(options: ConsumerOptions): KafkaConsumer
   /** Reads a bounded stretch of a topic without joining or touching any group. */

@@ -9,6 +9,7 @@ import { type Cluster, openCluster } from './kafkajs/internals.js'
 import { listOffsets } from './list-offsets.js'
 import { declareMetrics } from './metrics.js'
 import { createProducer } from './producer/create-producer.js'
+import { createFencedProducer } from './producer/fenced-producer.js'
 import { readTopic } from './read-topic.js'
 import { applyTopics } from './topics/apply-topics.js'
 import { verifyTopics } from './topics/verify-topics.js'
@@ -89,6 +90,28 @@ export function createKafka(config: KafkaConfig, tools: KafkaTools): KafkaClient
         metrics,
         fastEncoder: isFast,
         maxBatchBytes: tools.maxBatchBytes ?? 900_000,
+      }),
+
+    fencedProducer: (token) =>
+      createFencedProducer(token, {
+        openCluster: () => openCluster(connectKafkajs(config, logger, 3)),
+        metrics,
+        fastEncoder: isFast,
+        maxBatchBytes: tools.maxBatchBytes ?? 900_000,
+      }),
+
+    newProducerId: () =>
+      named('asking for a producer id', undefined, async (connected) => {
+        await connected.refreshMetadata()
+        const broker = await connected.findControllerBroker()
+        const { producerId } = await broker.initProducerId({ transactionalId: null, transactionTimeout: 30_000 })
+        return String(producerId)
+      }),
+
+    clusterId: () =>
+      named('asking for the cluster id', undefined, async (connected) => {
+        const { clusterId } = await connected.metadata({ topics: [] })
+        return clusterId
       }),
 
     consumer: (options) =>

@@ -19,6 +19,7 @@ export {
 } from './errors/kafka-errors.js'
 export { headerOf } from './header-of.js'
 export { partitionOf } from './partition-of.js'
+export type { FencedProducer, ProducerToken } from './producer/fenced-producer.js'
 export type { KafkaProducer } from './producer/producer.js'
 export type { ReadTopicOptions, ReadTopicResult, TopicSlice } from './read-topic.js'
 export type { KafkaRecord, OutgoingRecord } from './record.js'

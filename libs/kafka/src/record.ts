@@ -9,6 +9,8 @@ export interface KafkaRecord {
   readonly value: Buffer | null
   /** Parsed when first asked for. Of several headers with one name the last stands. */
   readonly headers: Readonly<Record<string, Buffer>>
+  /** Of the idempotent producer that wrote it; -1 of any other. */
+  readonly producerId?: number
   /** Why nothing of it can be read: it stands for a whole record batch, and key and value are null. */
   readonly unreadable?: RecordBatchUnreadableError
 }

@@ -11,6 +11,7 @@ export function toRecords(messages: readonly StockMessage[]): readonly KafkaReco
         timestampMs: Number(message.timestamp),
         key: message.key,
         value: message.value,
+        producerId: Number(message.batchContext?.producerId ?? -1),
         get headers() {
           return headersOf(message)
         },

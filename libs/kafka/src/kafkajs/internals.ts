@@ -56,7 +56,11 @@ export interface ProducePartition {
 export interface ProduceResponse {
   readonly topics: readonly {
     readonly topicName: string
-    readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[]
+    readonly partitions: readonly {
+      readonly partition: number
+      readonly errorCode: number
+      readonly baseOffset: string
+    }[]
   }[]
 }
 
@@ -87,7 +91,11 @@ export interface StockMessage {
   readonly value: Buffer | null
   readonly headers: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>
   readonly isControlRecord?: boolean
-  readonly batchContext?: { readonly firstOffset: string; readonly lastOffsetDelta: number }
+  readonly batchContext?: {
+    readonly firstOffset: string
+    readonly lastOffsetDelta: number
+    readonly producerId: string
+  }
 }
 
 export interface Broker {
@@ -100,6 +108,11 @@ export interface Broker {
     rackId: string
   }): Promise<FetchResponse>
   findGroupCoordinator(request: { groupId: string; coordinatorType: number }): Promise<unknown>
+  produce(request: ProduceArguments): Promise<ProduceResponse>
+  initProducerId(request: { transactionalId: string | null; transactionTimeout: number }): Promise<{
+    producerId: string
+    producerEpoch: number
+  }>
 }
 
 export interface Cluster {
@@ -113,6 +126,8 @@ export interface Cluster {
   getNodeIds(): string[]
   removeBroker(address: { host: string; port: number }): void
   findBroker(node: { nodeId: string }): Promise<Broker>
+  findControllerBroker(): Promise<Broker>
+  metadata(options: { topics: string[] }): Promise<{ clusterId: string }>
   findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
   findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>
   fetchTopicsOffset(

@@ -1,19 +1,11 @@
-import type { RollcallError } from '@rollcall/errors'
 import type { Logger } from '@rollcall/observability'
 import type { Kafka, Message, Producer } from 'kafkajs'
-import {
-  KafkaClientClosedError,
-  KafkaRequestFailedError,
-  KafkaUnreachableError,
-  RecordTooLargeError,
-  TopicMissingError,
-} from '../errors/kafka-errors.js'
-import { protocolCodeOf, toKafkaError } from '../errors/to-kafka-error.js'
+import { KafkaClientClosedError, KafkaUnreachableError } from '../errors/kafka-errors.js'
 import type { KafkaMetrics } from '../metrics.js'
 import type { OutgoingRecord } from '../record.js'
-import { decodeRecordBody } from '../record-body.js'
 import type { KafkaProducer } from './producer.js'
 import { type Round, toRounds } from './send-rounds.js'
+import { checkPartitions, earlierSendFailed, nameFailure, toStockMessage } from './sending.js'
 
 export interface ProducerTools {
   readonly connect: () => Kafka
@@ -104,7 +96,7 @@ export function createProducer(tools: ProducerTools): KafkaProducer {
       try {
         await underlying()
       } catch (error) {
-        throw toKafkaError(error, { doing: 'connecting a producer' })
+        throw nameFailure(error, undefined, new Map())
       }
     },
 
@@ -164,40 +156,4 @@ function messagesOf(round: Round, { fastEncoder }: ProducerTools): Message[] {
     ? Object.fromEntries(round)
     : Object.fromEntries([...round].map(([partition, records]) => [partition, records.map(toStockMessage)]))
   return { find: () => undefined, reduce: () => groups } as unknown as Message[]
-}
-
-function toStockMessage({ partition, body, timestampMs }: OutgoingRecord): Message {
-  const { key, value, headers } = decodeRecordBody(body)
-  return { partition, key, value, headers, timestamp: String(timestampMs) }
-}
-
-async function checkPartitions(
-  topic: string,
-  records: readonly OutgoingRecord[],
-  partitionCount: (topic: string) => Promise<number>,
-): Promise<void> {
-  const count = await partitionCount(topic)
-  for (const { partition } of records) {
-    if (!(partition >= 0 && partition < count)) throw new TopicMissingError(topic, undefined, partition)
-  }
-}
-
-function nameFailure(error: unknown, topic: string, round: Round): RollcallError {
-  const code = protocolCodeOf(error)
-  if (code !== 'MESSAGE_TOO_LARGE' && code !== 'RECORD_LIST_TOO_LARGE') {
-    return toKafkaError(error, { doing: 'sending records', topic })
-  }
-  // With the stock response parser the partition is not known: the largest record is the likely one.
-  const { partition: named } = error as { partition?: number }
-  const suspects = named === undefined ? [...round.values()].flat() : (round.get(named) ?? [])
-  const largest = suspects.reduce<OutgoingRecord | undefined>(
-    (most, record) => (most === undefined || record.body.length > most.body.length ? record : most),
-    undefined,
-  )
-  return new RecordTooLargeError(topic, largest?.partition ?? named ?? -1, largest?.body.length ?? 0, error)
-}
-
-function earlierSendFailed(topic: string): RollcallError {
-  const reason = new Error('an earlier send of this producer failed, and sending on would change the order of records')
-  return new KafkaRequestFailedError('waiting to send', reason, true, { topic })
 }

@@ -14,6 +14,7 @@ import {
   COUNT_AT,
   endOf,
   FIRST_TIMESTAMP_AT,
+  PRODUCER_ID_AT,
   type FoundBatch,
   findBatches,
   MAX_TIMESTAMP_AT,
@@ -76,6 +77,7 @@ export class FetchedRecords {
 export class FetchedRecord implements KafkaRecord {
   readonly offset: number
   readonly timestampMs: number
+  readonly producerId: number
   private readonly bytes: Buffer
   private readonly keyAt: number
   private readonly keyLength: number
@@ -84,9 +86,10 @@ export class FetchedRecord implements KafkaRecord {
   private readonly headersAt: number
   private parsedHeaders: Readonly<Record<string, Buffer>> | undefined
 
-  constructor(cursor: RecordCursor, offset: number, timestampMs: number) {
+  constructor(cursor: RecordCursor, offset: number, timestampMs: number, producerId: number) {
     this.offset = offset
     this.timestampMs = timestampMs
+    this.producerId = producerId
     this.bytes = cursor.bytes
     this.keyLength = readVarint(cursor)
     this.keyAt = cursor.at
@@ -196,6 +199,7 @@ function readBatch(cursor: RecordCursor, { at, end, baseOffset }: FoundBatch, re
   const usesAppendTime = (set.readInt16BE(at + ATTRIBUTES_AT) & LOG_APPEND_TIME) !== 0
   const firstTimestampMs = readInt64(set, at + FIRST_TIMESTAMP_AT)
   const appendTimeMs = readInt64(set, at + MAX_TIMESTAMP_AT)
+  const producerId = readInt64(set, at + PRODUCER_ID_AT)
   const count = set.readInt32BE(at + COUNT_AT)
   cursor.at = at + RECORDS_AT
   for (let index = 0; index < count; index++) {
@@ -205,7 +209,7 @@ function readBatch(cursor: RecordCursor, { at, end, baseOffset }: FoundBatch, re
     cursor.at++ // attributes, unused
     const timestampMs = firstTimestampMs + readVarlong(cursor)
     const offset = baseOffset + readVarint(cursor)
-    records.push(new FetchedRecord(cursor, offset, usesAppendTime ? appendTimeMs : timestampMs))
+    records.push(new FetchedRecord(cursor, offset, usesAppendTime ? appendTimeMs : timestampMs, producerId))
     if (cursor.at > recordEnd) return `key or value of its record ${index} run past the end of the record`
     cursor.at = recordEnd
   }

@@ -58,6 +58,7 @@ export const LENGTH_COUNTS_FROM = 12
 export const ATTRIBUTES_AT = 21
 export const FIRST_TIMESTAMP_AT = 27
 export const MAX_TIMESTAMP_AT = 35
+export const PRODUCER_ID_AT = 43
 export const COUNT_AT = 57
 export const RECORDS_AT = 61
 export const CODEC_BITS = 0x07
