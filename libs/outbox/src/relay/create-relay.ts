@@ -10,6 +10,7 @@ import { dropShippedPartitions } from '../retention/drop-shipped-partitions.js'
 import { makePartitions } from '../retention/make-partitions.js'
 import { createBackoff, sleep } from './backoff.js'
 import { lead } from './lead.js'
+import { openPresence, type Presence } from './presence.js'
 import { createRelayMetrics } from './relay-metrics.js'
 import type { RelayConfig, RelayOptions } from './relay-options.js'
 import { checkDatabase, giveUpLead, takeLead } from './relay-state.js'
@@ -78,7 +79,11 @@ export function createRelay(config: RelayConfig): Relay {
     },
   }
 
-  const leadWhenPossible = async (pool: Pool, wake: ReturnType<typeof createWakeSignal>): Promise<void> => {
+  const leadWhenPossible = async (
+    pool: Pool,
+    wake: ReturnType<typeof createWakeSignal>,
+    presence: Presence,
+  ): Promise<void> => {
     await checkDatabase(pool)
     const takenAtMs = options.monotonicMs()
     const term = await takeLead(pool, instance, options.leaseMs)
@@ -92,7 +97,8 @@ export function createRelay(config: RelayConfig): Relay {
     role = 'leader'
     epoch = term.epoch
     metrics.led(epoch, true)
-    logger.info({ epoch, backLog: term.position.upper !== null }, 'relay leads')
+    metrics.tookOver(term.vacancy)
+    logger.info({ epoch, vacancy: term.vacancy, backLog: term.position.upper !== null }, 'relay leads')
     const upkeep = startUpkeep(pool)
     try {
       await lead({
@@ -106,6 +112,7 @@ export function createRelay(config: RelayConfig): Relay {
         logger,
         metrics: counting,
         options,
+        presence: presence.lost,
         stop: stop.signal,
         onProgress,
       })
@@ -156,15 +163,22 @@ export function createRelay(config: RelayConfig): Relay {
       applicationName: 'rollcall relay wake-up',
     })
     const backoff = createBackoff(options.backoffMs)
+    let presence: Presence | undefined
     try {
       while (!stop.signal.aborted) {
         try {
-          await leadWhenPossible(pool, wake)
+          if (presence?.lost.aborted) {
+            await presence.close()
+            presence = undefined
+          }
+          presence ??= await openPresence(databaseUrl, instance, 'rollcall relay presence')
+          await leadWhenPossible(pool, wake, presence)
           backoff.reset()
         } catch (error) {
           if (isFatalForRelay(error)) throw error
           if (errorCode(error) === 'ERR_OUTBOX_RELAY_FENCED') {
             logger.warn({ error }, 'relay was fenced; back to standby')
+            step('relay.fenced')
             continue
           }
           onProgress(error)
@@ -175,6 +189,7 @@ export function createRelay(config: RelayConfig): Relay {
       }
     } finally {
       await listener.close()
+      await presence?.close()
       await pool.end()
     }
   }

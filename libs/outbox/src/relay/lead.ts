@@ -1,16 +1,17 @@
 import type { Pool } from '@rollcall/database'
 import { isRetryable } from '@rollcall/errors'
 import { type Logger, step } from '@rollcall/observability'
-import { OutboxPartitionsChangedError, OutboxRecordTooLargeError } from '../errors.js'
+import { OutboxRecordTooLargeError } from '../errors.js'
 import { createBackoff, sleep } from './backoff.js'
+import { createFencedPublisher, type FencedPublisher } from './fenced-publisher.js'
 import { type OutboxReader, openOutboxReader } from './outbox-reader.js'
 import type { Page } from './page.js'
 import { createPositionKeeper, type PositionKeeper } from './position-keeper.js'
-import type { Publisher, PublisherSource } from './publisher.js'
+import type { PublisherSource } from './publisher.js'
 import type { RelayMetrics } from './relay-metrics.js'
 import type { RelayOptions } from './relay-options.js'
-import { type Position, storePartitionCount, type Term } from './relay-state.js'
-import { isFatalForRelay, type ShipOptions, shipPage } from './ship-page.js'
+import type { Position, Term } from './relay-state.js'
+import { endsTerm, type ShipOptions, shipPage } from './ship-page.js'
 import type { SnapshotText } from './snapshot.js'
 import type { WakeSignal } from './wake-signal.js'
 
@@ -26,6 +27,8 @@ export interface LeadOptions {
   readonly logger: Logger
   readonly metrics: RelayMetrics
   readonly options: Required<RelayOptions>
+  /** Aborts when the session is lost that tells standbys of this relay. */
+  readonly presence: AbortSignal
   /** Aborts for a clean stop. */
   readonly stop: AbortSignal
   /** Called after each look that went well, and with the error after each that did not. */
@@ -43,6 +46,9 @@ export async function lead(lead: LeadOptions): Promise<void> {
   const onStop = () => endTerm(STOPPED)
   lead.stop.addEventListener('abort', onStop, { once: true })
   if (lead.stop.aborted) onStop()
+  const onAbsent = () => endTerm(lead.presence.reason)
+  lead.presence.addEventListener('abort', onAbsent, { once: true })
+  if (lead.presence.aborted) onAbsent()
   end.signal.addEventListener('abort', () => lead.wake.wake(), { once: true })
   const keeper = createPositionKeeper({
     sql: lead.pool,
@@ -54,7 +60,7 @@ export async function lead(lead: LeadOptions): Promise<void> {
     logger,
     onLost: endTerm,
   })
-  const publisher = lead.kafka.producer()
+  const publisher = createFencedPublisher({ kafka: lead.kafka, sql: lead.pool, term, logger, metrics: lead.metrics })
   // Connected before there is anything to send: the first change after a start should not wait for the handshake. A
   // broker that is away is met again, and reported, by the first send.
   publisher.connect().catch(() => {})
@@ -71,9 +77,10 @@ export async function lead(lead: LeadOptions): Promise<void> {
     if (error !== STOPPED) throw error
   } finally {
     lead.stop.removeEventListener('abort', onStop)
+    lead.presence.removeEventListener('abort', onAbsent)
     await keeper.close()
     await reader?.close()
-    await publisher.close().catch((error: unknown) => logger.warn({ error }, 'producer did not close'))
+    await publisher.close()
   }
 }
 
@@ -82,7 +89,7 @@ const STOPPED = Symbol('stopped')
 interface Leading extends LeadOptions {
   readonly reader: OutboxReader
   readonly keeper: PositionKeeper
-  readonly publisher: Publisher
+  readonly publisher: FencedPublisher
   readonly end: AbortSignal
 }
 
@@ -107,11 +114,13 @@ async function followOutbox(leading: Leading): Promise<void> {
       step('relay.shipped')
       pauseMs = SHORTEST_PAUSE_MS
     }
+    leading.publisher.settle()
     position = {
       snap: snapshot,
       upper: null,
       lastId: Math.max(position.lastId, page.lastId),
       shipped: position.shipped + page.rows,
+      offsets: leading.publisher.offsets(),
     }
     // An empty look is stored with the next heartbeat; only shipped rows are worth a write of their own.
     keeper.acknowledge(position, page.rows > 0)
@@ -161,13 +170,20 @@ async function workOffBackLog(
     step('relay.page-read')
     await ship(page)
     step('relay.page-shipped')
-    position = { ...position, lastId: page.lastId, shipped: position.shipped + page.rows }
+    position = {
+      ...position,
+      lastId: page.lastId,
+      shipped: position.shipped + page.rows,
+      offsets: leading.publisher.offsets(),
+    }
     keeper.acknowledge(position, true)
   }
   await next?.catch(() => {})
   if (end.aborted) return position
   step('relay.back-log-ended')
-  position = { ...position, snap: upper, upper: null }
+  // A back-log that an earlier term began may end before what that term shipped after it.
+  if (!resumed) leading.publisher.settle()
+  position = { ...position, snap: upper, upper: null, offsets: leading.publisher.offsets() }
   keeper.acknowledge(position, true)
   logger.info({ epoch: term.epoch, messages: position.shipped - before }, 'back-log worked off')
   return position
@@ -223,7 +239,7 @@ function createShipper(leading: Leading): (page: Page) => Promise<void> {
 
 // Asked once per topic and term: the count inside a term must not change under the keys.
 function createPartitionCounts(
-  { publisher, pool, term }: Leading,
+  { publisher }: Leading,
   beforeRetry: (error: unknown) => Promise<void>,
 ): (topic: string) => Promise<number> {
   const counts = new Map<string, number>()
@@ -232,7 +248,7 @@ function createPartitionCounts(
       try {
         return await publisher.partitionCount(topic)
       } catch (error) {
-        if (isFatalForRelay(error)) throw error
+        if (endsTerm(error)) throw error
         await beforeRetry(error)
       }
     }
@@ -241,9 +257,6 @@ function createPartitionCounts(
     const known = counts.get(topic)
     if (known !== undefined) return known
     const found = await ask(topic)
-    const expected = term.partitionCounts[topic]
-    if (expected === undefined) await storePartitionCount(pool, term.epoch, topic, found)
-    else if (expected !== found) throw new OutboxPartitionsChangedError(topic, expected, found)
     counts.set(topic, found)
     return found
   }

@@ -1,5 +1,6 @@
 import type { Metrics } from '@rollcall/observability'
 import type { OutboxStatus } from '../relay-status.js'
+import type { Vacancy } from './relay-state.js'
 
 /** What the relay tells Prometheus; names and meanings stand in the README. */
 export interface RelayMetrics {
@@ -8,6 +9,11 @@ export interface RelayMetrics {
   readonly send: (seconds: number) => void
   readonly retry: (stage: 'kafka' | 'postgres') => void
   readonly led: (epoch: number, active: boolean) => void
+  readonly tookOver: (vacancy: Vacancy) => void
+  /** Messages of an earlier attempt that were found in the topic and not sent again. */
+  readonly alreadyThere: (messages: number) => void
+  readonly repeated: (topic: string) => void
+  readonly topicLost: (topic: string) => void
   readonly stopped: (code: string) => void
   readonly lag: (status: OutboxStatus) => void
 }
@@ -30,6 +36,25 @@ export function createRelayMetrics(metrics: Metrics): RelayMetrics {
     name: 'rollcall_outbox_retries_total',
     help: 'Failures after which the relay paused and tried again.',
     labelNames: ['stage'],
+  })
+  const takeovers = metrics.counter({
+    name: 'rollcall_outbox_takeovers_total',
+    help: 'Times this relay took the lead, by why it was free: vacant, own, gone (session ended) or silent (lease ran out).',
+    labelNames: ['vacancy'],
+  })
+  const alreadyThere = metrics.counter({
+    name: 'rollcall_outbox_already_there_total',
+    help: 'Messages an earlier attempt had brought to the topic without anybody knowing; they were not sent again.',
+  })
+  const repeats = metrics.counter({
+    name: 'rollcall_outbox_repeats_total',
+    help: 'Sends that repeated records because a former relay was still sending when it was shut out.',
+    labelNames: ['topic'],
+  })
+  const topicLost = metrics.counter({
+    name: 'rollcall_outbox_topic_lost_total',
+    help: 'Times a topic was found to end before what Kafka had acknowledged.',
+    labelNames: ['topic'],
   })
   const epoch = metrics.gauge({ name: 'rollcall_outbox_epoch', help: 'Epoch of the last term this relay led.' })
   const active = metrics.gauge({ name: 'rollcall_outbox_active', help: '1 while this relay leads, 0 on standby.' })
@@ -60,6 +85,10 @@ export function createRelayMetrics(metrics: Metrics): RelayMetrics {
     tick: (seconds) => tick.observe(seconds),
     send: (seconds) => send.observe(seconds),
     retry: (stage) => retries.inc({ stage }),
+    tookOver: (vacancy) => takeovers.inc({ vacancy }),
+    alreadyThere: (messages) => alreadyThere.inc(messages),
+    repeated: (topic) => repeats.inc({ topic }),
+    topicLost: (topic) => topicLost.inc({ topic }),
     led(of, isActive) {
       epoch.set(of)
       active.set(isActive ? 1 : 0)

@@ -1,12 +1,12 @@
+import { isTransientDatabaseError } from '@rollcall/database'
 import { errorCode, isRetryable } from '@rollcall/errors'
 import { partitionOf } from '@rollcall/kafka'
-import { step } from '@rollcall/observability'
 import { OutboxRecordInvalidError } from '../errors.js'
+import type { FencedPublisher } from './fenced-publisher.js'
 import { keyOf, type Page, type RoutableRecord, type TopicBatch } from './page.js'
-import type { Publisher } from './publisher.js'
 
 export interface ShipOptions {
-  readonly publisher: Publisher
+  readonly publisher: Pick<FencedPublisher, 'send'>
   /** The topic's partition count, checked against the one its first messages were spread over. */
   readonly partitionCount: (topic: string) => Promise<number>
   /** Called before each send: throws when this relay may no longer publish. */
@@ -20,9 +20,8 @@ export interface ShipOptions {
 }
 
 /**
- * Publishes a page, topic by topic, in id order. Resolves when every message is acknowledged by Kafka. Sends the same
- * messages again, in the same order, until they are: what Kafka already has then appears twice, never out of order
- * at its first appearance.
+ * Publishes a page, topic by topic, in id order. Resolves when every message is acknowledged by Kafka. Asks for the same
+ * messages again, in the same order, until they are; the publisher leaves out what Kafka already has.
  */
 export async function shipPage(page: Page, options: ShipOptions): Promise<void> {
   for (const [topic, batch] of page.topics) {
@@ -73,16 +72,21 @@ export function* chunksOf(
 async function send(topic: string, batch: TopicBatch, from: number, to: number, options: ShipOptions): Promise<void> {
   for (;;) {
     await options.ensureLead()
-    step('relay.sending')
     try {
       await options.publisher.send(topic, batch.records.slice(from, to))
-      step('relay.sent')
       return
     } catch (error) {
       if (errorCode(error) === 'ERR_KAFKA_RECORD_TOO_LARGE') return halve(topic, batch, from, to, options, error)
+      if (endsTerm(error)) throw error
       await options.beforeRetry(error)
     }
   }
+}
+
+/** True for a failure that is not Kafka's: the lead is lost, the database changed or does not answer. */
+export function endsTerm(error: unknown): boolean {
+  const code = errorCode(error) ?? ''
+  return code.startsWith('ERR_OUTBOX_') || (!code.startsWith('ERR_KAFKA_') && isTransientDatabaseError(error))
 }
 
 // Finds the one message that does not fit, shipping what stands before it.

@@ -174,7 +174,7 @@ test('each record goes to the partition of its key', async () => {
   for (const { key, partition } of publisher.published) expect(partition).toBe(partitionOf(Buffer.from(key), 4))
 })
 
-test('a send that failed is repeated, with the same records in the same order', async () => {
+test('a send whose answer was lost is repeated without the records that had come through', async () => {
   let failures = 0
   publisher.interfere = ({ at }) => {
     // The broker took them, its answer was lost.
@@ -187,8 +187,8 @@ test('a send that failed is repeated, with the same records in the same order', 
   for (let version = 1; version <= 5; version++) await changeAlone(id)
   startRelay()
   await until('all are shipped', async () => (await relayStatus(database.pool)).waiting === 0)
-  expect(failures).toBe(2)
-  expect(published()).toEqual([1, 2, 3].flatMap(() => [1, 2, 3, 4, 5]).map((version) => `${id}@${version}`))
+  expect(failures).toBe(1)
+  expect(published()).toEqual([1, 2, 3, 4, 5].map((version) => `${id}@${version}`))
 })
 
 test('a back-log is worked off in pages, in order, once', async () => {
