@@ -39,7 +39,7 @@ test.each([
     expect(verdict).toMatchObject({ ...flawless, records: verdict.messages })
     expect(verdict.epoch).toBeGreaterThan(1)
   },
-  120_000,
+  240_000,
 )
 
 test.each([
@@ -54,7 +54,7 @@ test.each([
     expect(verdict).toMatchObject({ ...flawless, records: verdict.messages })
     expect(verdict.epoch).toBeGreaterThan(1)
   },
-  120_000,
+  240_000,
 )
 
 test.each([0, 4])(
@@ -63,5 +63,5 @@ test.each([0, 4])(
     const verdict = await trial({ fault: 'SIGSTOP', at: { afterMs }, aggregates: 40, valueBytes: 10_000 })
     expect(verdict).toMatchObject(flawless)
   },
-  120_000,
+  240_000,
 )
