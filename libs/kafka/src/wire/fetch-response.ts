@@ -14,10 +14,10 @@ import {
   COUNT_AT,
   endOf,
   FIRST_TIMESTAMP_AT,
-  PRODUCER_ID_AT,
   type FoundBatch,
   findBatches,
   MAX_TIMESTAMP_AT,
+  PRODUCER_ID_AT,
   RECORDS_AT,
   readInt64,
 } from './record-batches.js'
