@@ -14,6 +14,7 @@ export interface Pipeline {
   readonly writer: Child<WriterCommands>
   readonly kafka: KafkaClient
   readonly registryUrl: string
+  readonly relayPid: number
   /** Of all users there are. */
   userIds(): Promise<string[]>
   /** Resolves when everything in the outbox has come to the end of the way. */
@@ -42,6 +43,7 @@ export async function openPipeline(stack: BenchStack, { connections, handled }: 
     writer,
     kafka,
     registryUrl: registry.url,
+    relayPid: relay.pid,
     async userIds() {
       const { rows } = await registry.pool.query<{ id: string }>('SELECT id FROM user_account ORDER BY id')
       return rows.map(({ id }) => id)

@@ -8,6 +8,7 @@ import { type HttpConnection, openHttpConnection } from '../http-connection.js'
 import { openLatency } from '../latency-of-changes.js'
 import { median, quantile } from '../measure.js'
 import { openPipeline } from '../pipeline.js'
+import { usageOf } from '../process-usage.js'
 import type { HttpServerCommands } from '../processes/http-server.js'
 import type { SubscriberCommands } from '../processes/subscriber.js'
 import { patchOf } from '../registry-users.js'
@@ -28,12 +29,18 @@ export const propagation: Bench = {
     try {
       const once = (seconds: number) => offer(ground, PER_SECOND * seconds)
       await once(15 * scale)
+      const before = cpuOf(ground)
       const all: Awaited<ReturnType<typeof once>>[] = []
       for (let round = 0; round < rounds; round++) {
         const one = await once(8 * scale)
         all.push(one)
         log(`p50/p99 ms ${one.p50.toFixed(1)}/${one.p99.toFixed(1)}, ${one.late} of ${one.count} not applied in time`)
       }
+      const changes = all.reduce((sum, { count }) => sum + count, 0)
+      const spent = Object.entries(cpuOf(ground)).map(([who, seconds]) => {
+        return `${who} ${((1_000 * (seconds - (before[who] ?? 0))) / changes).toFixed(2)}`
+      })
+      log(`processor ms for a change: ${spent.join(', ')}`)
       const p50 = median(all.map((one) => one.p50))
       const p99 = median(all.map((one) => one.p99))
       const late = all.reduce((sum, one) => sum + one.late, 0)
@@ -83,6 +90,8 @@ async function latencyP99(
 interface Ground {
   readonly connections: readonly HttpConnection[]
   readonly userIds: readonly string[]
+  /** Whose processor time is told. */
+  readonly pids: Readonly<Record<string, readonly number[]>>
   close(): Promise<void>
 }
 
@@ -114,6 +123,13 @@ async function openGround(stack: BenchStack): Promise<Ground> {
   return {
     connections,
     userIds,
+    pids: {
+      registry: [registry.pid],
+      relay: [pipeline.relayPid],
+      directories: subscribers.map(({ pid }) => pid),
+      postgres: [stack.pidOf('postgres')],
+      kafka: [stack.pidOf('kafka')],
+    },
     async close() {
       for (const connection of connections) connection.close()
       await registry.call('close')
@@ -128,6 +144,14 @@ async function isAppliedBy(count: number, port: number, userIds: readonly string
   const response = await fetch(`http://127.0.0.1:${port}/v1/users/${userIds.at(-1)}/propagation`)
   const { subscribers = [] } = (await response.json()) as { subscribers?: { status: string }[] }
   return subscribers.filter(({ status }) => status === 'applied').length === count
+}
+
+function cpuOf({ pids }: Ground): Record<string, number> {
+  const { user, system } = process.cpuUsage()
+  const others = Object.entries(pids).map(([who, ids]) => {
+    return [who, ids.reduce((sum, id) => sum + usageOf(id).cpuSeconds, 0)] as const
+  })
+  return { ...Object.fromEntries(others), 'load generator': (user + system) / 1e6 }
 }
 
 let turn = 0

@@ -1,6 +1,6 @@
 import { until } from '../bench-tools.js'
+import { usageOf } from '../process-usage.js'
 import type { Ground } from './ground.js'
-import { usageOf } from './process-usage.js'
 
 export interface Drain {
   /** From the first record seen in the topic to the last. */

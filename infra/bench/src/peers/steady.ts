@@ -3,9 +3,9 @@ import type { KafkaClient } from '@rollcall/kafka'
 import { holdTransaction, sharedClockMs, until } from '../bench-tools.js'
 import type { Child } from '../child.js'
 import { median, quantile } from '../measure.js'
+import { usageOf } from '../process-usage.js'
 import type { Committed, PeerWriterCommands } from '../processes/peer-writer.js'
 import type { Ground } from './ground.js'
-import { usageOf } from './process-usage.js'
 
 export interface Latency {
   readonly p50: number
