@@ -126,7 +126,7 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
       return new Map()
     }
     held.clear()
-    await claim(partitions, { seek: false })
+    await claim(partitions)
     joined = true
     showState()
     return new Map(
@@ -142,7 +142,7 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
   }
 
   /** Takes the partitions over, and stops those whose position the log no longer has. */
-  async function claim(partitions: readonly number[], { seek }: { readonly seek: boolean }): Promise<void> {
+  async function claim(partitions: readonly number[]): Promise<void> {
     const low = new Map((await kafka.offsets(topic.name)).map((one) => [one.partition, one.low]))
     const startAt = new Map(partitions.map((partition) => [partition, low.get(partition) ?? 0]))
     step('runner.claiming')
@@ -168,7 +168,8 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
     const running = partitions
       .flatMap((partition) => held.get(partition) ?? [])
       .filter(({ state }) => state === 'running')
-    if (seek) for (const { claim: mine } of running) consumer.seek(mine.partition, mine.position)
+    // On a join too: what is handed out while nothing is held is dropped, and the consumer has gone on behind it.
+    for (const { claim: mine } of running) consumer.seek(mine.partition, mine.position)
     if (paused) consumer.pause(running.map(numberOf))
     else consumer.resume(running.map(numberOf))
     logger.info(
@@ -299,7 +300,7 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
       const checkpoint = checkpoints.get(numberOf(partition))
       return checkpoint !== undefined && askedAt > partition.changedAt && mustReclaim(partition, checkpoint)
     })
-    if (again.length > 0) await claim(again.map(numberOf), { seek: true })
+    if (again.length > 0) await claim(again.map(numberOf))
     showState()
   }
 
