@@ -1,3 +1,4 @@
+export { type Rule, type StoreSubject, storeRules } from './contracts/store-rules.js'
 export { type ProjectionCorpusOptions, projectionCorpus } from './projection-corpus.js'
 export {
   type Expectation,
@@ -7,3 +8,14 @@ export {
   projectionTest,
   row,
 } from './projection-test.js'
+export { LAWS, type Law } from './simulator/laws.js'
+export type { MemoryTables } from './simulator/memory-tables.js'
+export { FAULT_KINDS, type Fault, type FaultKind, type Schedule, type Write } from './simulator/schedule.js'
+export {
+  expectSimulated,
+  type SimulateOptions,
+  type Simulation,
+  SimulationError,
+  type SimulationFailure,
+  simulate,
+} from './simulator/simulate.js'

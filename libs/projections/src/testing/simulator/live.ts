@@ -1,0 +1,33 @@
+import type { ProjectionStore } from '../../projection-store.js'
+import { Blocked, type MemoryDatabase, type MemorySession } from './memory-database.js'
+import { memoryStore, type Step } from './memory-store.js'
+import type { MemoryTables } from './memory-tables.js'
+
+/** The store in memory without a simulator: each statement is run when it is asked for, and waits where it must. */
+export function liveStore<Tx>(database: MemoryDatabase, tx: (tables: MemoryTables) => Tx): ProjectionStore<Tx> {
+  return memoryStore({ database, now: Date.now, step: stepNow, tx })
+}
+
+export const stepNow: Step = async (_, session, execute) => {
+  for (;;) {
+    try {
+      return execute()
+    } catch (error) {
+      if (!(error instanceof Blocked)) {
+        if (session?.state === 'open') session.state = 'failed'
+        throw error
+      }
+      await ended(session as MemorySession, error.holder)
+    }
+  }
+}
+
+function ended(session: MemorySession, holder: MemorySession): Promise<void> {
+  session.waitsFor = holder
+  return new Promise((resolve) => {
+    holder.waiters.push(() => {
+      session.waitsFor = undefined
+      resolve()
+    })
+  })
+}
