@@ -1,4 +1,5 @@
 import type { Bench } from './bench.js'
+import { failover } from './benches/failover.js'
 import { hotKeys } from './benches/hot-keys.js'
 import { http } from './benches/http.js'
 import { idle } from './benches/idle.js'
@@ -24,6 +25,7 @@ export const benches: readonly Bench[] = [
   rebuild,
   idle,
   start,
+  failover,
   propagation,
   peers,
 ]

@@ -36,7 +36,8 @@ export interface RelayProcess {
   close(): Promise<void>
 }
 
-export function spawnRelay(settings: RelayProcessSettings): RelayProcess {
+/** Starts it; `onStep` hears its steps. It ends with its parent. */
+export function spawnRelay(settings: RelayProcessSettings, onStep: (step: string) => void = () => {}): RelayProcess {
   const script = fileURLToPath(new URL('../../dist/testing/relay-process.js', import.meta.url))
   const child = spawn(process.execPath, [script, JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'inherit'] })
   const seen = new Map<string, number>()
@@ -44,7 +45,10 @@ export function spawnRelay(settings: RelayProcessSettings): RelayProcess {
   child.stdout.on('data', (chunk: Buffer) => {
     const lines = (rest + chunk).split('\n')
     rest = lines.pop() ?? ''
-    for (const line of lines) seen.set(line, (seen.get(line) ?? 0) + 1)
+    for (const line of lines) {
+      seen.set(line, (seen.get(line) ?? 0) + 1)
+      onStep(line)
+    }
   })
   const gone = once(child, 'exit')
   return {
