@@ -12,6 +12,7 @@ export {
 } from './errors.js'
 export { outboxMigrations } from './outbox-migrations.js'
 export { type ArchivedMessage, type ReadArchiveOptions, readArchive } from './read-archive.js'
+export { type Holder, readHolders } from './read-holders.js'
 export { createRelay, type Relay, type RelayProcessStatus, relayHealthy } from './relay/create-relay.js'
 export { type OutboxReader, openOutboxReader, type Tick } from './relay/outbox-reader.js'
 export type { PublisherSource } from './relay/publisher.js'

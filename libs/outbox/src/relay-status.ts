@@ -1,5 +1,6 @@
 import type { Sql } from '@rollcall/database'
 import { OutboxStateInvalidError } from './errors.js'
+import { type Holder, readHolders } from './read-holders.js'
 import { inProgressOf, snapshotText } from './relay/snapshot.js'
 
 /** How far the relay is, as the database tells it; the same from any process. */
@@ -21,6 +22,8 @@ export interface OutboxStatus {
   readonly oldestWaitingMs: number
   /** The longest open writing transaction of this database: it delays its own messages only, but also vacuum. */
   readonly oldestWriter: { readonly pid: number; readonly ageMs: number; readonly application: string } | null
+  /** What has held back vacuum, retention or disk space for a minute and longer, the oldest first. */
+  readonly holders: readonly Holder[]
 }
 
 /**
@@ -47,6 +50,7 @@ export async function relayStatus(sql: Sql): Promise<OutboxStatus> {
       writer === undefined
         ? null
         : { pid: writer.pid, ageMs: Number(writer.age_ms), application: writer.application_name },
+    holders: await readHolders(sql),
   }
 }
 

@@ -16,6 +16,32 @@ const OUTBOX = {
     oldestWriter: null,
   },
 }
+const HOLDER = {
+  kind: 'session',
+  name: 'psql',
+  pid: 77 as number | null,
+  state: 'idle in transaction',
+  database: 'user_registry',
+  ageMs: 90_000,
+  transactions: 4_711 as number | null,
+  standstillInMs: 32_400_000 as number | null,
+  walBytes: null as number | null,
+  holdsBack: ['vacuum', 'retention'],
+  wayOut: 'SELECT pg_terminate_backend(77);',
+}
+const SLOT = {
+  ...HOLDER,
+  kind: 'replication slot',
+  name: 'old_replica',
+  pid: null,
+  state: 'inactive',
+  ageMs: 7_200_000,
+  transactions: null,
+  standstillInMs: null,
+  walBytes: 2_147_483_648,
+  holdsBack: ['disk'],
+  wayOut: "SELECT pg_drop_replication_slot('old_replica');",
+}
 const PARTITION = { partition: 0, position: 40, highWatermark: 40, lagRecords: 0, state: 'running', failure: null }
 const PEOPLE = {
   name: 'people',
@@ -85,8 +111,14 @@ describe('status', () => {
     [
       'an open transaction',
       'GET /status',
-      { ...OUTBOX, outbox: { ...OUTBOX.outbox, oldestWriter: { pid: 77, ageMs: 90_000, application: 'psql' } } },
-      /a writing transaction is open since 90 s \(pid 77, psql\)/,
+      { ...OUTBOX, outbox: { ...OUTBOX.outbox, holders: [HOLDER] } },
+      /session psql \(pid 77\), idle in transaction for 1 m 30 s, holds back vacuum, retention \(4,711 transactions behind; writes stop in 9 h 00 m at this rate\): SELECT pg_terminate_backend\(77\);/,
+    ],
+    [
+      'a forgotten slot',
+      'GET /status',
+      { ...OUTBOX, outbox: { ...OUTBOX.outbox, holders: [SLOT] } },
+      /replication slot old_replica, inactive for 2 h 00 m, holds back disk \(2,048 MB of WAL kept\): SELECT pg_drop_replication_slot\('old_replica'\);/,
     ],
     [
       'a stopped partition',

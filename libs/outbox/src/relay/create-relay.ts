@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { createPool, listen, type Pool } from '@rollcall/database'
 import { errorCode } from '@rollcall/errors'
-import { step } from '@rollcall/observability'
+import { type Logger, step } from '@rollcall/observability'
 import { WAKE_UP_CHANNEL } from '../create-wake-up.js'
 import { RelayUnhealthyError } from '../errors.js'
+import type { Holder } from '../read-holders.js'
 import { relayStatus } from '../relay-status.js'
 import { dropShippedPartitions } from '../retention/drop-shipped-partitions.js'
 import { makePartitions } from '../retention/make-partitions.js'
@@ -129,6 +130,7 @@ export function createRelay(config: RelayConfig): Relay {
 
   const startUpkeep = (pool: Pool) => {
     const end = new AbortController()
+    let told: ReadonlySet<string> = new Set()
     const every = async (ms: number, what: string, work: () => Promise<unknown>) => {
       while (!end.signal.aborted) {
         await work().catch((error: unknown) => {
@@ -138,7 +140,11 @@ export function createRelay(config: RelayConfig): Relay {
       }
     }
     const all = Promise.all([
-      every(options.lagMs, 'lag', async () => metrics.lag(await relayStatus(pool))),
+      every(options.lagMs, 'lag', async () => {
+        const status = await relayStatus(pool)
+        metrics.lag(status)
+        told = tellHolders(status.holders, told, logger)
+      }),
       every(options.retention.everyMs, 'partitions', async () => {
         await makePartitions(pool, options.retention)
         await dropShippedPartitions(pool, options.retention, logger)
@@ -239,6 +245,17 @@ export async function relayHealthy(relay: Relay, withinMs = 10_000): Promise<voi
   if (error !== undefined) throw new RelayUnhealthyError(error instanceof Error ? error.message : String(error), error)
   if (sinceProgressMs > withinMs)
     throw new RelayUnhealthyError(`no look at the outbox for ${Math.round(sinceProgressMs)} ms`)
+}
+
+/** Says each holder once, when it is first seen; answers those there are. */
+function tellHolders(holders: readonly Holder[], told: ReadonlySet<string>, logger: Logger): ReadonlySet<string> {
+  const now = new Set<string>()
+  for (const holder of holders) {
+    const name = `${holder.kind} ${holder.name} ${holder.pid}`
+    now.add(name)
+    if (!told.has(name)) logger.warn({ holder }, 'something holds back vacuum, retention or disk space')
+  }
+  return now
 }
 
 function withDefaults(given: RelayOptions = {}) {

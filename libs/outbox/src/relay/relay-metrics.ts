@@ -79,6 +79,11 @@ export function createRelayMetrics(metrics: Metrics): RelayMetrics {
     name: 'rollcall_outbox_oldest_writer_pid',
     help: 'Backend process id of that transaction, 0 when there is none.',
   })
+  const held = metrics.gauge({
+    name: 'rollcall_outbox_held_back_seconds',
+    help: 'Age of the oldest holder of more than a minute, by what it holds back: vacuum, retention, own messages or disk.',
+    labelNames: ['what'],
+  })
   active.set(0)
   return {
     shipped: (messages) => shipped.inc(messages),
@@ -101,6 +106,10 @@ export function createRelayMetrics(metrics: Metrics): RelayMetrics {
       oldest.set(status.oldestWaitingMs / 1_000)
       writer.set((status.oldestWriter?.ageMs ?? 0) / 1_000)
       writerPid.set(status.oldestWriter?.pid ?? 0)
+      for (const what of ['vacuum', 'retention', 'own messages', 'disk'] as const) {
+        const ages = status.holders.filter(({ holdsBack }) => holdsBack.includes(what)).map(({ ageMs }) => ageMs ?? 0)
+        held.set({ what }, Math.max(0, ...ages) / 1_000)
+      }
     },
   }
 }

@@ -8,7 +8,7 @@ import { address, ENDPOINT_NAMES } from '../endpoints.js'
 import { withKafka } from '../kafka-of.js'
 import { wholeNumber } from '../option-values.js'
 import { type ProjectionStatus, readProjections, stoppedOf } from '../projection-status.js'
-import { columns, counted, grouped, type Terminal } from '../terminal.js'
+import { columns, counted, grouped, spoken, type Terminal } from '../terminal.js'
 
 /** `rollcall status` */
 export const statusCommand = (act: Act): Command =>
@@ -30,6 +30,20 @@ Examples:
     )
     .action(act(showStatus))
 
+const holder = z.object({
+  kind: z.string(),
+  name: z.string(),
+  pid: z.number().nullable(),
+  state: z.string(),
+  database: z.string().nullable(),
+  ageMs: z.number().nullable(),
+  transactions: z.number().nullable(),
+  standstillInMs: z.number().nullable(),
+  walBytes: z.number().nullable(),
+  holdsBack: z.array(z.string()),
+  wayOut: z.string(),
+})
+
 const outboxStatus = z.object({
   process: z.object({ instance: z.string(), role: z.string(), epoch: z.number() }),
   outbox: z.object({
@@ -41,6 +55,7 @@ const outboxStatus = z.object({
     waiting: z.number(),
     oldestWaitingMs: z.number(),
     oldestWriter: z.object({ pid: z.number(), ageMs: z.number(), application: z.string() }).nullable(),
+    holders: z.array(holder).default([]),
   }),
 })
 
@@ -152,19 +167,27 @@ async function attempt<T>(work: () => Promise<T>): Promise<{ value: T } | { why:
 
 const SLOW_MS = 10_000
 
-function outboxProblems({ active, waiting, oldestWaitingMs, oldestWriter }: OutboxStatus): string[] {
+function outboxProblems({ active, waiting, oldestWaitingMs, holders }: OutboxStatus): string[] {
   const problems: string[] = []
   if (!active) problems.push('no relay holds the lead; events wait in the outbox')
   if (oldestWaitingMs > SLOW_MS)
     problems.push(
       `${grouped(waiting)} events wait in the outbox, the oldest for ${Math.round(oldestWaitingMs / 1_000)} s`,
     )
-  if (oldestWriter !== null && oldestWriter.ageMs > 60_000) {
-    problems.push(
-      `a writing transaction is open since ${Math.round(oldestWriter.ageMs / 1_000)} s (pid ${oldestWriter.pid}, ${oldestWriter.application})`,
-    )
-  }
+  problems.push(...holders.filter(({ holdsBack }) => holdsBack.length > 0).map(holderLine))
   return problems
+}
+
+/** Who holds back what, since when, and how to end it. An open transaction delays no other message than its own. */
+function holderLine(one: z.output<typeof holder>): string {
+  const who = `${one.kind} ${one.name}${one.pid === null ? '' : ` (pid ${one.pid})`}`
+  const since = one.ageMs === null ? '' : ` for ${spoken(one.ageMs / 1_000)}`
+  const facts = [
+    ...(one.transactions === null ? [] : [`${grouped(one.transactions)} transactions behind`]),
+    ...(one.walBytes === null ? [] : [`${grouped(Math.round(one.walBytes / 1_048_576))} MB of WAL kept`]),
+    ...(one.standstillInMs === null ? [] : [`writes stop in ${spoken(one.standstillInMs / 1_000)} at this rate`]),
+  ]
+  return `${who}, ${one.state}${since}, holds back ${one.holdsBack.join(', ')}${facts.length === 0 ? '' : ` (${facts.join('; ')})`}: ${one.wayOut}`
 }
 
 function projectionProblems(projection: ProjectionStatus): string[] {
