@@ -66,6 +66,8 @@ export async function startPostgres({
     unix_socket_directories: '',
     wal_level: 'logical',
     max_connections: '200',
+    // For the test that names a forgotten prepared transaction.
+    max_prepared_transactions: '5',
     fsync: fsync ? 'on' : 'off',
     synchronous_commit: 'on',
     timezone: 'UTC',
