@@ -172,7 +172,12 @@ export function gapHealer<E extends ProjectedEvent, Tx>(options: GapHealerOption
       loop ??= run()
     },
     wake: () => nap.abort(),
-    heal: healGaps,
+    async heal(userId, gap) {
+      await healGaps(userId, gap).catch((error: unknown) => {
+        // Healed by the look-out, or by another process, meanwhile.
+        if (!(error instanceof UserNotParkedError)) throw error
+      })
+    },
     async close() {
       closing.abort()
       nap.abort()

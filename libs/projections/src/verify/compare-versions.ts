@@ -39,15 +39,18 @@ export interface ComparedVersions {
   differences(): AsyncGenerator<readonly VersionDifference[]>
 }
 
-/** Compares the versions of all users with those applied: hashes first, keys only where these are not equal. */
+/** Compares the versions of all users with those applied: one hash, then one per bucket, then keys where these are not equal. */
 export async function compareVersions(options: CompareVersionsOptions): Promise<ComparedVersions> {
   const { name, sql, registry, signal, buckets = BUCKETS } = options
-  const [theirs, ours] = await Promise.all([registry.digest(buckets, signal), versionDigest(sql, name, buckets)])
+  const digests = (count: number) => Promise.all([registry.digest(count, signal), versionDigest(sql, name, count)])
+  const [all, allOurs] = await digests(1)
+  const isEqual = unequalBuckets(all, allOurs).length === 0
+  const [theirs, ours] = isEqual ? [all, allOurs] : await digests(buckets)
   const unequal = unequalBuckets(theirs, ours)
   return {
     registry: theirs,
     readModel: ours,
-    compared: buckets,
+    compared: isEqual ? 1 : buckets,
     unequal,
     async *differences() {
       for (const chosen of portions(unequal, theirs, ours)) yield await differencesIn(chosen, buckets, options)

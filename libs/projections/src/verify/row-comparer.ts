@@ -76,12 +76,13 @@ export function rowComparer<E extends ProjectedEvent>(
     }
     const any = ['false', ...others.map(differs)].join(' OR ')
     const named = others.map((column) => `CASE WHEN ${differs(column)} THEN '${column.replaceAll("'", "''")}' END`)
+    // LIMIT keeps these from becoming joins of whole tables: Postgres read all versions for each two thousand users.
     return `SELECT s.key::text, v.version AS applied, p.${key} IS NOT NULL AS has, r.${key} IS NOT NULL AS should,
         CASE WHEN p.${key} IS NULL OR r.${key} IS NULL THEN '{}'
           ELSE array_remove(ARRAY[${named.join(', ')}]::text[], NULL) END AS columns
       FROM unnest($1::uuid[], $2::bigint[]) AS s (key, version)
-      LEFT JOIN ${versions} v ON v.key = s.key
-      LEFT JOIN ${table.name} p ON p.${key} = s.key
+      LEFT JOIN LATERAL (SELECT version FROM ${versions} WHERE key = s.key LIMIT 1) v ON true
+      LEFT JOIN LATERAL (SELECT * FROM ${table.name} t WHERE t.${key} = s.key LIMIT 1) p ON true
       LEFT JOIN json_populate_recordset(NULL::${table.name}, $3::json) r ON r.${key} = s.key
       WHERE v.version IS DISTINCT FROM s.version OR (p.${key} IS NULL) <> (r.${key} IS NULL)
         OR (p.${key} IS NOT NULL AND r.${key} IS NOT NULL AND (${any}))`

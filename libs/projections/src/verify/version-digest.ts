@@ -4,9 +4,12 @@ import { versionTable } from '../version-table.js'
 
 /** The read model's side of what the registry's digest says: the same hashes of the versions that are applied. */
 export async function versionDigest(sql: Sql, name: string, buckets: number): Promise<VersionDigest> {
+  // Of one bucket without GROUP BY, which Postgres does in parallel and in less than half the processor time.
+  const [bucket, grouping] =
+    buckets === 1 ? ['0', 'HAVING count(*) > 0'] : [`uuid_hash(key) & ${buckets - 1}`, 'GROUP BY 1']
   const { rows } = await sql.query<{ bucket: number; users: number; hash: string }>(
-    `SELECT uuid_hash(key) & ${buckets - 1} AS bucket, count(*)::int AS users, bit_xor(uuid_hash_extended(key, version))::text AS hash
-     FROM ${versionTable(name)} GROUP BY 1`,
+    `SELECT ${bucket} AS bucket, count(*)::int AS users, bit_xor(uuid_hash_extended(key, version))::text AS hash
+     FROM ${versionTable(name)} ${grouping}`,
   )
   return {
     users: rows.reduce((sum, { users }) => sum + Number(users), 0),

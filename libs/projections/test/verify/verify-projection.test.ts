@@ -66,7 +66,7 @@ test('a read model that has everything is equal, and the report says at which po
     projection: 'by-table',
     registry: { users: 30, at: '2026-01-01T00:00:00.000Z' },
     readModel: { users: 30, positions: { 0: 90 } },
-    buckets: { compared: 1_024, unequal: 0 },
+    buckets: { compared: 1, unequal: 0 },
     content: { users: 30, unchecked: 0 },
     found: {},
     left: 0,
@@ -83,7 +83,7 @@ test('a user whose records the topic lost is found without any later event, and 
   const running = await started()
 
   const found = await verify(running)
-  expect(found).toMatchObject({ found: { behind: 1, missing: 1 }, repaired: 0, left: 2 })
+  expect(found).toMatchObject({ found: { behind: 1, missing: 1 }, buckets: { compared: 1_024 }, repaired: 0, left: 2 })
   expect(found.items).toContainEqual({
     userId: idOf(behind),
     kind: 'behind',
@@ -114,11 +114,15 @@ test('what arrives while a user is healed waits behind it, and is applied after 
   const events = history(5)
   happen(events.slice(0, 4), ({ version }) => version > 2)
   const running = await started(byEvent())
-  registry.beforeEvents = async () => {
-    registry.beforeEvents = () => {}
-    happen(events.slice(4))
-    await log.consumers.at(-1)?.drain()
-    expect(await parked(running, 'by-event')).toEqual([idOf(events)])
+  // For whoever heals, this comparison or the look-out for gaps: both may be at it.
+  let arrival: Promise<void> | undefined
+  registry.beforeEvents = () => {
+    arrival ??= (async () => {
+      happen(events.slice(4))
+      await log.consumers.at(-1)?.drain()
+      expect(await parked(running, 'by-event')).toEqual([idOf(events)])
+    })()
+    return arrival
   }
   expect(await verify(running, { repair: true }, 'by-event')).toMatchObject({ repaired: 1, left: 0 })
   await log.consumers.at(-1)?.drain()

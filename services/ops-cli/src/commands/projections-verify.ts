@@ -101,7 +101,7 @@ function text({ terminal }: CommandContext, found: Report): string {
   const total = Object.values(found.found).reduce((sum, count) => sum + count, 0)
   const lines = [
     `${grouped(registry.users)} users at the registry at ${registry.at}, ${grouped(readModel.users)} applied in ${projection}; ` +
-      `${grouped(buckets.unequal)} of ${grouped(buckets.compared)} buckets were looked into (${spoken(tookMs / 1_000)}).`,
+      `${counted(buckets.unequal, 'bucket')} of ${grouped(buckets.compared)} differed (${spoken(tookMs / 1_000)}).`,
   ]
   if (content !== null) {
     const unchecked = content.unchecked === 0 ? '' : `; nobody has the events of ${grouped(content.unchecked)} any more`

@@ -19,11 +19,14 @@ export interface UserDigest {
  * @param buckets a power of two
  */
 export async function userDigest(sql: Sql, buckets: number): Promise<UserDigest> {
+  // Of one bucket without GROUP BY, which Postgres does in parallel and in less than half the processor time.
+  const [bucket, grouping] =
+    buckets === 1 ? ['0', 'HAVING count(*) > 0'] : [`uuid_hash(id) & ${buckets - 1}`, 'GROUP BY 1']
   // The number stands in the text: as a parameter it would keep Postgres from a parallel plan of known size.
   const { rows } = await sql.query<{ bucket: number; users: number; hash: string; at: Date; snapshot: string }>(
     `SELECT bucket, users, hash::text, statement_timestamp() AS at, pg_current_snapshot()::text AS snapshot FROM (
-       SELECT uuid_hash(id) & ${buckets - 1} AS bucket, count(*)::int AS users, bit_xor(uuid_hash_extended(id, version)) AS hash
-       FROM user_account GROUP BY 1
+       SELECT ${bucket} AS bucket, count(*)::int AS users, bit_xor(uuid_hash_extended(id, version)) AS hash
+       FROM user_account ${grouping}
      ) AS digest`,
   )
   const first = rows[0] ?? (await emptySnapshot(sql))
