@@ -11,6 +11,7 @@ import { propagation } from './benches/propagation.js'
 import { rebuild } from './benches/rebuild.js'
 import { relay } from './benches/relay.js'
 import { start } from './benches/start.js'
+import { verify } from './benches/verify.js'
 import { write } from './benches/write.js'
 
 /** In the order in which they are run and shown. */
@@ -23,6 +24,7 @@ export const benches: readonly Bench[] = [
   project,
   parked,
   rebuild,
+  verify,
   idle,
   start,
   failover,

@@ -87,13 +87,17 @@ export function userRow({ user, statusBeforeDeletion }: UserState): unknown[] {
 }
 
 /** Loads users with their addresses, and nothing else of what a write leaves: the ground that changes are made on. */
-export async function loadUsers(pool: Pool, states: readonly UserState[]): Promise<void> {
+export async function loadUsers(
+  pool: Pool,
+  states: readonly UserState[],
+  { isLast = true }: { readonly isLast?: boolean } = {},
+): Promise<void> {
   const client = await pool.connect()
   try {
     await copyIn(client, `COPY user_account (${USER_COLUMNS.join(', ')}) FROM STDIN`, states.map(userRow))
     const addresses = states.flatMap(({ user }) => user.emails.map((email) => [user.tenantId, email.value, user.id]))
     await copyIn(client, 'COPY user_email (tenant_id, email_key, user_id) FROM STDIN', addresses)
-    await client.query('VACUUM ANALYZE user_account, user_email')
+    if (isLast) await client.query('VACUUM ANALYZE user_account, user_email')
   } finally {
     client.release()
   }
