@@ -1,4 +1,5 @@
 import type { KafkaClient } from '@rollcall/kafka'
+import { until } from '../bench-tools.js'
 import { outboxForms, type Phase, subjectId } from './outbox-form.js'
 import type { Peer } from './peer.js'
 
@@ -51,8 +52,18 @@ export function groundOf(peer: Peer, kafka: KafkaClient, value: Buffer): Ground 
       }
     },
     async arrived() {
-      const offsets = await kafka.offsets(peer.topic)
-      return offsets.reduce((sum, { high }) => sum + high, 0)
+      let records = 0
+      await until(`the offsets of ${peer.topic}`, async () => {
+        try {
+          records = (await kafka.offsets(peer.topic)).reduce((sum, { high }) => sum + high, 0)
+          return true
+        } catch (error) {
+          // A topic just made has no leader yet.
+          if ((error as { retryable?: boolean }).retryable === true) return false
+          throw error
+        }
+      })
+      return records
     },
   }
 }
