@@ -1,16 +1,22 @@
-import type { HandlerContext, ProjectedEvent, Projection } from './define-projection.js'
+import type { HandlerContext, OwnTables, ProjectedEvent, Projection } from './define-projection.js'
 import { latestStates } from './latest-states.js'
+import { SideLeakedError } from './projection-errors.js'
 import type { StoreTransaction } from './projection-store.js'
-import { RowFailure, type TableWriter, tableWriter } from './table-writer.js'
+import { RowFailure, type TableWriter, tableIn, tableWriter } from './table-writer.js'
 
 /** A projection's effects behind one face, whatever its form. */
 export interface Effects<E extends ProjectedEvent, Tx> {
-  /** @throws HandlerFailure when it is known which event failed; anything else when it is not. */
-  apply(events: readonly E[], transaction: StoreTransaction<Tx>): Promise<void>
+  /**
+   * @param deferred gets what the handlers want done after the commit
+   * @throws HandlerFailure when it is known which event failed; anything else when it is not
+   */
+  apply(events: readonly E[], transaction: StoreTransaction<Tx>, deferred: Deferred): Promise<void>
   /** Empties the read model. */
   reset(transaction: StoreTransaction<Tx>): Promise<void>
   readonly table?: TableWriter<E>
 }
+
+export type Deferred = (() => unknown)[]
 
 /** A handler's error with the index of the event it was given. */
 export class HandlerFailure extends Error {
@@ -22,10 +28,14 @@ export class HandlerFailure extends Error {
   }
 }
 
-export function effectsOf<E extends ProjectedEvent, Tx>(projection: Projection<E, Tx>): Effects<E, Tx> {
+/** @param schema where the tables stand of a side that is not live */
+export function effectsOf<E extends ProjectedEvent, Tx>(
+  projection: Projection<E, Tx>,
+  schema?: string,
+): Effects<E, Tx> {
   if (projection.table !== undefined) {
-    const { table } = projection
-    const writer = tableWriter(projection)
+    const into = tableIn(projection.table.name, schema)
+    const writer = tableWriter(projection, into)
     return {
       table: writer,
       async apply(events, { rows }) {
@@ -37,34 +47,63 @@ export function effectsOf<E extends ProjectedEvent, Tx>(projection: Projection<E
           throw error
         }
       },
-      reset: ({ rows }) => rows.clear(table.name),
+      reset: ({ rows }) => rows.clear(into),
     }
   }
   if (projection.onBatch !== undefined) {
-    const { onBatch, reset } = projection
+    const { onBatch } = projection
     return {
-      async apply(events, { tx }) {
-        await onBatch({ events, latest: latestStates(events) }, { tx })
+      async apply(events, transaction, deferred) {
+        await onBatch({ events, latest: latestStates(events) }, contextOf(transaction.tx, deferred))
+        await refuseLeaks(transaction, schema)
       },
-      reset: async ({ tx }) => void (await reset({ tx })),
+      reset: (transaction) => resetOf(projection, transaction),
     }
   }
   // Each handler takes its own member of the union; the event's type picks it, which the compiler cannot follow.
   const handlers = projection.on as Readonly<
     Record<string, ((event: E, context: HandlerContext<Tx>) => unknown) | undefined>
   >
-  const { reset } = projection
   return {
-    async apply(events, { tx }) {
+    async apply(events, transaction, deferred) {
+      const context = contextOf(transaction.tx, deferred)
       for (const [index, event] of events.entries()) {
         const handler = Object.hasOwn(handlers, event.type) ? handlers[event.type] : undefined
         try {
-          await handler?.(event, { tx })
+          await handler?.(event, context)
         } catch (error) {
           throw new HandlerFailure(index, error)
         }
       }
+      await refuseLeaks(transaction, schema)
     },
-    reset: async ({ tx }) => void (await reset({ tx })),
+    reset: (transaction) => resetOf(projection, transaction),
   }
+}
+
+async function resetOf<Tx>(
+  { reset, tables = [] }: OwnTables<Tx>,
+  { tx, rows }: Pick<StoreTransaction<Tx>, 'tx' | 'rows'>,
+): Promise<void> {
+  if (reset !== undefined) await reset({ tx })
+  else for (const table of tables) await rows.clear(table)
+}
+
+const contextOf = <Tx>(tx: Tx, deferred: Deferred): HandlerContext<Tx> => ({
+  tx,
+  afterCommit: (work) => void deferred.push(work),
+})
+
+/**
+ * Handlers that name a schema would reach the live tables while another side is built. What Postgres counts for this
+ * transaction tells, before it commits.
+ */
+async function refuseLeaks<Tx>({ sql }: StoreTransaction<Tx>, schema: string | undefined): Promise<void> {
+  if (schema === undefined) return
+  const { rows } = await sql.query<{ name: string }>(
+    `SELECT format('%I.%I', schemaname, relname) AS name FROM pg_stat_xact_user_tables
+     WHERE schemaname NOT IN ('projections', $1) AND n_tup_ins + n_tup_upd + n_tup_del > 0`,
+    [schema],
+  )
+  if (rows.length > 0) throw new SideLeakedError(rows.map(({ name }) => name))
 }

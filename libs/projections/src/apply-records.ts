@@ -1,7 +1,7 @@
 import { SchemaRegistryRefusedError } from '@rollcall/events'
 import type { KafkaRecord, RecordBatch } from '@rollcall/kafka'
 import { beginSpan, currentTraceparent, type Logger, serializeError, step, withSpan } from '@rollcall/observability'
-import { type Effects, HandlerFailure } from './apply-effects.js'
+import { type Deferred, type Effects, HandlerFailure } from './apply-effects.js'
 import type { Clock } from './clock.js'
 import { type Decision, decide } from './decide.js'
 import type { ProjectedEvent } from './define-projection.js'
@@ -22,6 +22,7 @@ import type { ProjectionMetrics } from './projection-metrics.js'
 import type { Claim, ProjectionStore } from './projection-store.js'
 import { nextWaitMs } from './retry-policy.js'
 import { retryTransient } from './retry-transient.js'
+import { runDeferred } from './run-deferred.js'
 
 /** One partition as this process holds it. A new claim is a new `Held`, so work under an old one finds itself fenced. */
 export interface Held {
@@ -29,6 +30,8 @@ export interface Held {
   state: 'running' | 'stopping' | 'stopped' | 'lost'
   /** Its parked users; true for as long as the checkpoint's `parking` is the claim's. */
   parked: Set<string>
+  /** Records before this offset were applied before the read model was emptied for a rebuild: a replay. */
+  replayTo?: number
 }
 
 export interface ApplyOptions<E extends ProjectedEvent, Tx> {
@@ -41,10 +44,12 @@ export interface ApplyOptions<E extends ProjectedEvent, Tx> {
   readonly clock: Clock
   readonly maxHandlerAttempts: number
   readonly parkingLimits: ParkingLimits
+  /** True on a side that is not live: nothing is done after commits. */
+  readonly isAside: boolean
   /** Aborts waits when the process closes. */
   readonly signal: AbortSignal
   /** Told of every commit. */
-  readonly committed: (held: Held, decision: Decision) => void
+  readonly committed: (held: Held, decision: Decision, tookMs: number) => void
 }
 
 /** A stretch of one partition: its records, up to the offset `to`. */
@@ -54,6 +59,10 @@ export interface Work<E> {
   readonly items: readonly Delivered<E>[]
   readonly to: number
 }
+
+/** Stretches begin or end at `replayTo`, so one record tells for all. */
+export const isReplay = <E>({ held: { replayTo }, items: [first] }: Work<E>): boolean =>
+  replayTo !== undefined && first !== undefined && first.record.offset < replayTo
 
 /** How a stretch of records ended; `stopped` says where and why, so that the caller stops the partition. */
 export type Outcome =
@@ -221,6 +230,8 @@ export function transact<E extends ProjectedEvent, Tx>(
   return withSpan(`project ${name}`, { kind: 'consumer', attributes }, async () => {
     const spans = eventSpans(name, all)
     const end = metrics.batchSeconds.startTimer({ projection: name })
+    const startedAt = clock.now()
+    const deferred: Deferred = []
     try {
       const settled = await store.transaction(async (transaction) => {
         const known = await transaction.advance(moves, [...users])
@@ -229,7 +240,7 @@ export function transact<E extends ProjectedEvent, Tx>(
         const decided = works.map(({ items, held }) => decide(items, known, held.parked))
         const chosen = chosenOf(works, decided)
         if (chosen.length > 0) {
-          await applyChosen(all, chosen, (events) => effects.apply(events, transaction))
+          await applyChosen(all, chosen, (events) => effects.apply(events, transaction, deferred))
           step('runner.applied')
           await transaction.recordVersions(name, new Map(decided.flatMap(({ versions }) => [...versions])))
           step('runner.versions-recorded')
@@ -247,7 +258,10 @@ export function transact<E extends ProjectedEvent, Tx>(
         return results
       })
       step('runner.committed')
-      for (const one of settled) settle(one, options)
+      const tookMs = clock.now() - startedAt
+      for (const one of settled) settle(one, tookMs, options)
+      const suppressed = options.isAside || works.some(isReplay)
+      if (deferred.length > 0) await runDeferred(deferred, { name, logger: options.logger, suppressed })
     } catch (error) {
       for (const span of spans) span.fail(error)
       throw error
@@ -303,6 +317,7 @@ interface Settled<E> {
 /** After the commit: moves our own idea of the position and of who is parked, counts, and says aloud who was parked. */
 function settle<E extends ProjectedEvent, Tx>(
   { work: { held, items, to }, decision, parkings }: Settled<E>,
+  tookMs: number,
   { name, metrics, clock, logger, committed }: ApplyOptions<E, Tx>,
 ): void {
   const { verdicts, parks } = decision
@@ -319,13 +334,13 @@ function settle<E extends ProjectedEvent, Tx>(
   if (last !== undefined) {
     metrics.delaySeconds.observe({ projection: name }, Math.max(0, clock.now() - last.record.timestampMs) / 1000)
   }
-  committed(held, decision)
+  committed(held, decision, tookMs)
 }
 
 /**
- * The compare-and-set missed. Either the answer to our own commit was lost on the way, or somebody released parked users:
- * then the row is still ours and says how it stands. Or another claim owns the partition, and nothing more may be written
- * under this one.
+ * The compare-and-set missed. Either the answer to our own commit was lost on the way, or somebody released parked users or
+ * asks us to halt: then the row is still ours and says how it stands. Or another claim owns the partition, and nothing more
+ * may be written under this one.
  */
 async function afterLoss<E extends ProjectedEvent, Tx>(
   { held, batch, items, to }: Work<E>,
@@ -341,10 +356,12 @@ async function afterLoss<E extends ProjectedEvent, Tx>(
   if (isOurs && (checkpoint.position !== position || checkpoint.parking !== parking)) {
     const parked = await retryTransient(() => store.parkedUsers(name, [partition]), retrying)
     if (parked === undefined) return DROPPED
-    held.claim = { ...held.claim, position: checkpoint.position, parking: checkpoint.parking }
+    const { haltAt } = checkpoint
+    held.claim = { ...held.claim, position: checkpoint.position, parking: checkpoint.parking, haltAt }
     held.parked = parked.get(partition) ?? new Set()
-    const rest = items.filter(({ record }) => record.offset >= checkpoint.position)
-    return applyWork({ held, batch, items: rest, to }, options)
+    const end = Math.min(to, haltAt ?? to)
+    const rest = items.filter(({ record }) => record.offset >= checkpoint.position && record.offset < end)
+    return applyWork({ held, batch, items: rest, to: end }, options)
   }
   held.state = 'lost'
   metrics.fenced.inc({ projection: name })

@@ -1,4 +1,4 @@
-import { type ApplyOptions, applyWork, type Outcome, transact, type Work } from './apply-records.js'
+import { type ApplyOptions, applyWork, isReplay, type Outcome, transact, type Work } from './apply-records.js'
 import type { ProjectedEvent } from './define-projection.js'
 
 export interface TogetherOptions<E extends ProjectedEvent, Tx> extends ApplyOptions<E, Tx> {
@@ -56,10 +56,14 @@ export function applyTogether<E extends ProjectedEvent, Tx>(
     const fresh = group.filter(({ work }) => isOurs(work))
     const works = fresh.map(({ work }) => work)
     // Each alone will meet the error again, and deal with it; holding no place here, because it may retry for long.
-    const isDone = await transact(works, options).then(
-      () => true,
-      () => false,
-    )
+    // What is done after a commit is done for all of it or for none.
+    const isMixed = works.some(isReplay) && !works.every(isReplay)
+    const isDone =
+      !isMixed &&
+      (await transact(works, options).then(
+        () => true,
+        () => false,
+      ))
     for (const one of group) {
       if (isDone && fresh.includes(one)) one.resolve({ end: 'applied' })
       else void alone(one)

@@ -49,6 +49,11 @@ export interface ProjectedTopic<E> {
 export interface HandlerContext<Tx> {
   /** The team's own transaction: effects, user version and checkpoint commit together or not at all. */
   readonly tx: Tx
+  /**
+   * Runs the work once the transaction is committed: a mail, a call, what cannot be taken back. At most once (a crash in
+   * between loses it; a failure is logged), and never while events are only replayed: not in a rebuild, a what-if or a replay.
+   */
+  afterCommit(work: () => unknown): void
 }
 
 export type EventHandlers<E extends ProjectedEvent, Tx> = {
@@ -73,25 +78,32 @@ export interface LatestState<E extends ProjectedEvent> {
 }
 
 interface ProjectionIdentity<E extends ProjectedEvent> {
-  /** Identifies the read model for ever: lower case letters, digits, `_` and `-`, at most 40. Another name starts from nothing. */
+  /** Identifies the read model for ever: lower case letters, digits, `_` and `-`, at most 38. Another name starts from nothing. */
   readonly name: string
   /** Raise it when the rows would come out differently: the next start rebuilds. */
   readonly version: number
   readonly topic: ProjectedTopic<E>
 }
 
-export interface PerEventProjection<E extends ProjectedEvent, Tx> extends ProjectionIdentity<E> {
+/** How a projection with handlers of its own is rebuilt: by `tables` beside the live ones, or else emptied by `reset`. */
+export interface OwnTables<Tx> {
+  /**
+   * The tables the handlers write. Then a rebuild fills copies of them in a schema that comes first on the search path, so
+   * the handlers must name them without a schema; what they write elsewhere fails.
+   */
+  readonly tables?: readonly string[]
+  /** Empties the read model, in the transaction that starts a rebuild in place. Needed without `tables`. */
+  readonly reset?: (context: Pick<HandlerContext<Tx>, 'tx'>) => unknown
+}
+
+export interface PerEventProjection<E extends ProjectedEvent, Tx> extends ProjectionIdentity<E>, OwnTables<Tx> {
   readonly on: EventHandlers<E, Tx>
-  /** Empties the read model. Runs in the transaction that starts a rebuild. */
-  readonly reset: (context: HandlerContext<Tx>) => unknown
   readonly onBatch?: never
   readonly table?: never
 }
 
-export interface SetBasedProjection<E extends ProjectedEvent, Tx> extends ProjectionIdentity<E> {
+export interface SetBasedProjection<E extends ProjectedEvent, Tx> extends ProjectionIdentity<E>, OwnTables<Tx> {
   readonly onBatch: (batch: EventBatch<E>, context: HandlerContext<Tx>) => unknown
-  /** Empties the read model. Runs in the transaction that starts a rebuild. */
-  readonly reset: (context: HandlerContext<Tx>) => unknown
   readonly on?: never
   readonly table?: never
 }
@@ -101,6 +113,7 @@ export interface TableProjection<E extends ProjectedEvent> extends ProjectionIde
   readonly on?: never
   readonly onBatch?: never
   readonly reset?: never
+  readonly tables?: never
 }
 
 export interface TableForm<E extends ProjectedEvent> {
@@ -122,14 +135,17 @@ export type Projection<E extends ProjectedEvent, Tx> =
 
 function checked<E extends ProjectedEvent, Tx>(definition: Projection<E, Tx>): Projection<E, Tx> {
   const { name, version } = definition
-  if (!/^[a-z][a-z0-9_-]{0,39}$/.test(name)) {
+  if (!/^[a-z][a-z0-9_-]{0,37}$/.test(name)) {
     throw new ProjectionInvalidError(
       name,
-      'its name must be lower case letters, digits, "_" or "-", begin with a letter, and have at most 40 characters',
+      'its name must be lower case letters, digits, "_" or "-", begin with a letter, and have at most 38 characters',
     )
   }
   if (!Number.isSafeInteger(version) || version < 1) {
     throw new ProjectionInvalidError(name, `its version is ${version}; it must be a whole number from 1`)
+  }
+  if (definition.table === undefined && definition.reset === undefined && definition.tables === undefined) {
+    throw new ProjectionInvalidError(name, 'it has neither `tables` nor `reset`: one of them is needed to rebuild it')
   }
   return definition
 }

@@ -70,7 +70,7 @@ export function parkingsOf<E extends ProjectedEvent>(
     batch,
     items,
   }: { readonly batch: Pick<RecordBatch, 'topic' | 'partition'>; readonly items: readonly Delivered<E>[] },
-  { verdicts }: Decision,
+  { verdicts }: Pick<Decision, 'verdicts'>,
   clock: Clock,
 ): Parking[] {
   return items.flatMap((item, index) => {
@@ -153,7 +153,7 @@ const storable = (id: string | undefined) =>
 const MAX_HEADER = 200
 
 const userIdIn = (text: string | undefined) => (text !== undefined && UUID.test(text) ? text.toLowerCase() : undefined)
-const LOWER_UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+export const LOWER_UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 const given = <T extends Record<string, string | undefined>>(facts: T) =>

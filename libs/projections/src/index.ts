@@ -38,9 +38,12 @@ export {
   RegistryUnavailableError,
   RegistryUnknownError,
   ReplayTooLargeError,
+  SideLeakedError,
+  SideMissingError,
+  SidesApartError,
   UserNotParkedError,
 } from './projection-errors.js'
-export type { PartitionStatus, ProjectionStatus } from './projection-status.js'
+export type { PartitionStatus, ProjectionStatus, SideStatus } from './projection-status.js'
 export type {
   Checkpoint,
   Claim,
@@ -49,9 +52,11 @@ export type {
   ProjectionRow,
   ProjectionState,
   ProjectionStore,
-  RebuildProgress,
   StoreTransaction,
 } from './projection-store.js'
+export type { Comparison, RowDifference } from './rebuild/compare-sides.js'
+export type { RebuildPlan } from './rebuild/plan-rebuild.js'
+export type { Proof, RebuildProgress, RebuildRequest } from './rebuild/rebuild-progress.js'
 export type { DeadLetters, DiscardRequest, RedriveResult, WhatIf } from './redrive.js'
 export type { Rehearsed } from './rehearse.js'
 export type { ReplayFailure, ReplayProgress, ReplayReport, ReplayRequest } from './replay/replay-projection.js'

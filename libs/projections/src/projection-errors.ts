@@ -28,7 +28,9 @@ export class ProjectionVersionOutdatedError extends RollcallError {
   constructor(projection: string, version: number, registered: number) {
     super({
       code: 'ERR_PROJECTION_VERSION_OUTDATED',
-      message: `Projection '${projection}' is version ${version} here, but version ${registered} has taken over its read model; deploy that version here too.`,
+      message: `Projection '${projection}' is version ${version} here, but version ${registered} owns its read model; ${
+        registered > version ? 'deploy that version here too' : 'this one steps forward when its rebuild is cut over'
+      }.`,
       facts: { projection, version, registered },
     })
   }
@@ -77,6 +79,40 @@ export class RebuildFailedError extends RollcallError {
       message: `The rebuild of projection '${projection}' failed, the read model is as before: ${problem}.`,
       facts: { projection, ...facts },
       cause,
+    })
+  }
+}
+
+/** `ERR_PROJECTION_SIDE_LEAKED`: while another side was built, a handler wrote to tables that are not the side's. */
+export class SideLeakedError extends RollcallError {
+  constructor(tables: readonly string[]) {
+    super({
+      code: 'ERR_PROJECTION_SIDE_LEAKED',
+      message: `The handler wrote ${tables.join(', ')} while another side was built: list every table in \`tables\`, and name it without a schema.`,
+      facts: { tables },
+    })
+  }
+}
+
+/** `ERR_PROJECTION_SIDE_MISSING`: there is no side to cut over to, or back to. */
+export class SideMissingError extends RollcallError {
+  constructor(projection: string, problem: string) {
+    super({
+      code: 'ERR_PROJECTION_SIDE_MISSING',
+      message: `Projection '${projection}' ${problem}.`,
+      facts: { projection },
+    })
+  }
+}
+
+/** `ERR_PROJECTION_SIDES_APART`: two sides did not come to the same position in time; nothing was changed. */
+export class SidesApartError extends RollcallError {
+  constructor(projection: string, problem: string) {
+    super({
+      code: 'ERR_PROJECTION_SIDES_APART',
+      message: `Two sides of projection '${projection}' did not come to the same position: ${problem}. Nothing was changed; try again.`,
+      retryable: true,
+      facts: { projection },
     })
   }
 }

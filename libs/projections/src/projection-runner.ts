@@ -23,6 +23,8 @@ import { retryTransient } from './retry-transient.js'
 export interface RunnerOptions<E extends ProjectedEvent, Tx> {
   readonly projection: Projection<E, Tx>
   readonly effects: Effects<E, Tx>
+  /** True on a side that is not live. */
+  readonly isAside: boolean
   readonly kafka: LogSource
   readonly store: ProjectionStore<Tx>
   readonly decode: (value: Buffer) => E | Promise<E>
@@ -41,8 +43,12 @@ export interface RunnerOptions<E extends ProjectedEvent, Tx> {
   readonly applied: (versions: ReadonlyMap<string, number>) => void
   /** Told when a commit parked users. */
   readonly parked: () => void
+  /** Rows the control loop reads beside the projection's own. */
+  readonly alsoSeen: readonly string[]
   /** Told what the control loop read, several times a second. */
-  readonly seen: (row: ProjectionRow) => void
+  readonly seen: (row: ProjectionRow, others: readonly ProjectionRow[]) => void
+  /** Told how long each transaction took. */
+  readonly took: (ms: number) => void
 }
 
 /** Runs one projection in this process: claims partitions, applies their records, obeys pause, resume and rebuild. */
@@ -67,6 +73,8 @@ interface HeldPartition extends Held {
   changedAt: number
   /** First offset of a batch that began beyond our position, asked for once more. */
   hole?: number
+  /** It has arrived where it was asked to halt. */
+  isHalted?: boolean
 }
 
 export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOptions<E, Tx>): ProjectionRunner {
@@ -75,10 +83,14 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
   const closing = new AbortController()
   const held = new Map<number, HeldPartition>()
   let paused = false
-  let outdatedBy: number | undefined
+  /** The version that owns the read model, when it is not ours. */
+  let ownedBy: number | undefined
   let joined = false
   let controlLoop: Promise<void> | undefined
   let offsetsReadAt = 0
+
+  let nap = new AbortController()
+  const lookSoon = () => nap.abort()
 
   const persist = <T>(work: () => Promise<T>) =>
     retryTransient(work, { name, clock, logger, signal: closing.signal, isTransient: store.isTransient })
@@ -87,7 +99,7 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
     ...options,
     name,
     signal: closing.signal,
-    committed: (partition, decision) => onCommit(partition as HeldPartition, decision),
+    committed: (partition, decision, tookMs) => onCommit(partition as HeldPartition, decision, tookMs),
   }
 
   const apply = applyTogether({
@@ -121,13 +133,13 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
     const row = await persist(() => store.register(projection, topic.name))
     if (row === undefined) return new Map()
     paused = row.state === 'paused'
-    if (row.version > projection.version) {
-      retire(row.version)
+    joined = true
+    held.clear()
+    if (row.version !== projection.version) {
+      standBack(row.version)
       return new Map()
     }
-    held.clear()
-    await claim(partitions)
-    joined = true
+    await claim(partitions, row)
     showState()
     return new Map(
       [...held].map(
@@ -142,7 +154,8 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
   }
 
   /** Takes the partitions over, and stops those whose position the log no longer has. */
-  async function claim(partitions: readonly number[]): Promise<void> {
+  async function claim(partitions: readonly number[], { rebuild }: ProjectionRow): Promise<void> {
+    const replayTo = rebuild?.kind === 'replay' && rebuild.phase === 'catching up' ? rebuild.targets : undefined
     const low = new Map((await kafka.offsets(topic.name)).map((one) => [one.partition, one.low]))
     const startAt = new Map(partitions.map((partition) => [partition, low.get(partition) ?? 0]))
     step('runner.claiming')
@@ -158,6 +171,7 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
         claim: one,
         state: 'running',
         parked: parked?.get(one.partition) ?? new Set(),
+        ...(replayTo === undefined ? {} : { replayTo: replayTo[one.partition] ?? 0 }),
         highWatermark: high,
         progressAt: at,
         changedAt: at,
@@ -214,20 +228,39 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
       consumer.seek(records.partition, position)
       return
     }
-    const size = options.maxEventsPerTransaction
-    for (let from = 0; from < todo.length; from += size) {
+    for (let from = 0; from < todo.length; ) {
       if (records.isStale() || !works(partition)) return
-      const to = todo[from + size]?.offset ?? records.nextOffset
-      const outcome = await applyRecords(partition, records, todo.slice(from, from + size), to, applyOptions, apply)
+      const limit = todo[from + options.maxEventsPerTransaction]?.offset ?? records.nextOffset
+      const to = cutAt(partition, todo[from]?.offset ?? 0, limit)
+      const part = todo.slice(from, from + options.maxEventsPerTransaction).filter(({ offset }) => offset < to)
+      if (part.length === 0) return halt(partition)
+      const outcome = await applyRecords(partition, records, part, to, applyOptions, apply)
       if (outcome.end !== 'applied') return onEnd(partition, outcome)
+      // Asked to halt on the way.
+      if (partition.claim.position < to) return halt(partition)
+      from += part.length
       await records.heartbeat()
     }
   }
 
-  const works = (partition: HeldPartition) =>
-    partition.state === 'running' && !paused && outdatedBy === undefined && !closing.signal.aborted
+  /** Where a stretch must end before `limit`: at a halt, and where a replay ends. */
+  function cutAt({ claim: { haltAt }, replayTo }: HeldPartition, from: number, limit: number): number {
+    const replayEnd = replayTo !== undefined && from < replayTo ? replayTo : limit
+    return Math.min(limit, replayEnd, haltAt ?? limit)
+  }
 
-  function onCommit(partition: HeldPartition, { versions, parks }: Decision): void {
+  /** Waits for the halt to be taken back; the consumer must not hand out the same records over and over. */
+  function halt(partition: HeldPartition): void {
+    partition.isHalted = true
+    consumer.pause([numberOf(partition)])
+    lookSoon()
+  }
+
+  const works = (partition: HeldPartition) =>
+    partition.state === 'running' && !partition.isHalted && !paused && ownedBy === undefined && !closing.signal.aborted
+
+  function onCommit(partition: HeldPartition, { versions, parks }: Decision, tookMs: number): void {
+    options.took(tookMs)
     partition.progressAt = clock.now()
     showLag(partition)
     options.applied(versions)
@@ -236,7 +269,10 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
 
   async function onEnd(partition: HeldPartition, outcome: Outcome): Promise<void> {
     if (outcome.end === 'stopped') await stop(partition, outcome.code, outcome.problem, outcome.place)
-    if (outcome.end === 'fenced') partition.changedAt = clock.now()
+    if (outcome.end === 'fenced') {
+      partition.changedAt = clock.now()
+      lookSoon()
+    }
     showState()
   }
 
@@ -260,7 +296,10 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
 
   async function control(): Promise<void> {
     while (!closing.signal.aborted) {
-      await clock.wait(options.controlIntervalMs, closing.signal)
+      nap = new AbortController()
+      const isHalted = [...held.values()].some((one) => one.isHalted)
+      const waitMs = isHalted ? Math.min(HALTED_LOOK_MS, options.controlIntervalMs) : options.controlIntervalMs
+      await clock.wait(waitMs, AbortSignal.any([closing.signal, nap.signal]))
       if (closing.signal.aborted) return
       try {
         await look()
@@ -273,11 +312,16 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
 
   async function look(): Promise<void> {
     const askedAt = clock.now()
-    const row = (await store.read([name]))[0]
+    const rows = await store.read([name, ...options.alsoSeen])
+    const row = rows.find((one) => one.name === name)
     if (row === undefined) return
-    options.seen(row)
+    options.seen(
+      row,
+      rows.filter((one) => one !== row),
+    )
     metrics.parkedUsers.set({ projection: name }, row.parkedUsers)
-    if (row.version > projection.version) return retire(row.version)
+    if (row.version !== projection.version) return standBack(row.version)
+    if (ownedBy !== undefined) return inTurn(() => stepForward(row))
     await inTurn(() => obey(row, askedAt))
     // The admin call is the dearer one: every fourth look is enough for lag and for noticing that nothing moves.
     if (clock.now() - offsetsReadAt >= 4 * options.controlIntervalMs) await readHighWatermarks()
@@ -300,8 +344,25 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
       const checkpoint = checkpoints.get(numberOf(partition))
       return checkpoint !== undefined && askedAt > partition.changedAt && mustReclaim(partition, checkpoint)
     })
-    if (again.length > 0) await claim(again.map(numberOf))
+    if (again.length > 0) await claim(again.map(numberOf), row)
+    goOn([...held.values()].filter((one) => one.isHalted && !again.includes(one) && !mustHalt(one, checkpoints)))
     showState()
+  }
+
+  const mustHalt = (partition: HeldPartition, checkpoints: ReadonlyMap<number, Checkpoint>): boolean => {
+    const haltAt = checkpoints.get(numberOf(partition))?.haltAt ?? null
+    return haltAt !== null && partition.claim.position >= haltAt
+  }
+
+  /** Those halts were taken back, or ran out. */
+  function goOn(partitions: readonly HeldPartition[]): void {
+    for (const partition of partitions) {
+      partition.isHalted = false
+      partition.claim = { ...partition.claim, haltAt: null }
+      if (partition.state !== 'running' || paused) continue
+      consumer.seek(numberOf(partition), partition.claim.position)
+      consumer.resume([numberOf(partition)])
+    }
   }
 
   function mustReclaim(partition: HeldPartition, checkpoint: Checkpoint): boolean {
@@ -328,12 +389,22 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
     }
   }
 
-  /** A newer version of this projection took over: this process must write nothing more. */
-  function retire(version: number): void {
-    if (outdatedBy === undefined)
-      logger.error({ projection: name, version: projection.version, registered: version }, 'projection outdated')
-    outdatedBy = version
-    consumer.pause([...held.keys()])
+  /** Another version of this projection owns the read model: this process must write nothing. */
+  function standBack(version: number): void {
+    if (ownedBy === undefined)
+      logger.warn({ projection: name, version: projection.version, owner: version }, 'projection stands back')
+    ownedBy = version
+    consumer.pause(consumer.assignment())
+  }
+
+  /** Our version owns the read model, since a cut-over or a roll-back. */
+  async function stepForward(row: ProjectionRow): Promise<void> {
+    ownedBy = undefined
+    paused = row.state === 'paused'
+    held.clear()
+    await claim(consumer.assignment(), row)
+    logger.info({ projection: name, version: projection.version }, 'projection steps forward')
+    showState()
   }
 
   function showLag(partition: HeldPartition): void {
@@ -364,7 +435,7 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
     },
     look,
     checkProgress() {
-      if (outdatedBy !== undefined) throw new ProjectionVersionOutdatedError(name, projection.version, outdatedBy)
+      if (ownedBy !== undefined) throw new ProjectionVersionOutdatedError(name, projection.version, ownedBy)
       if (!joined) throw new ProjectionStuckError(name, 'it has not joined its consumer group yet')
       for (const partition of held.values()) {
         if (partition.failure !== undefined) {
@@ -391,5 +462,7 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
 }
 
 const TAKEN_OVER_MS = 10_000
+/** A halt holds up every user of the partition: it must not last longer than the meeting it is for. */
+const HALTED_LOOK_MS = 10
 
 const numberOf = ({ claim }: Held) => claim.partition

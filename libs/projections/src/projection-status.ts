@@ -2,13 +2,9 @@ import type { Clock } from './clock.js'
 import type { ProjectedTopic } from './define-projection.js'
 import type { LogSource } from './log-source.js'
 import type { PartitionFailure } from './partition-failure.js'
-import type {
-  Checkpoint,
-  ProjectionRow,
-  ProjectionState,
-  ProjectionStore,
-  RebuildProgress,
-} from './projection-store.js'
+import type { Checkpoint, ProjectionRow, ProjectionState, ProjectionStore } from './projection-store.js'
+import type { RebuildProgress } from './rebuild/rebuild-progress.js'
+import { sideName } from './rebuild/sides.js'
 
 export interface ProjectionStatus {
   readonly name: string
@@ -23,6 +19,19 @@ export interface ProjectionStatus {
   readonly parkedUsers: number
   /** The rebuild under way, or the last one. */
   readonly rebuild: Omit<RebuildProgress, 'targets'> | null
+  /** The sides beside the live one. */
+  readonly sides: readonly SideStatus[]
+}
+
+export interface SideStatus {
+  readonly side: 'next' | 'prev'
+  readonly version: number
+  /** `rebuilding` while it is filled; then it follows the topic. */
+  readonly state: ProjectionState
+  readonly lagRecords: number
+  readonly parkedUsers: number
+  /** When it is dropped. */
+  readonly expiresAt: Date | null
 }
 
 export interface PartitionStatus {
@@ -40,7 +49,7 @@ export interface PartitionStatus {
 
 interface Observed {
   readonly projection: { readonly name: string; readonly topic: ProjectedTopic<never> }
-  readonly runner: { caughtUpAt(partition: number): number | undefined }
+  readonly live: { readonly runner: { caughtUpAt(partition: number): number | undefined } }
 }
 
 /** The state of each projection over all processes: from the database and the topic, whoever owns the partitions. */
@@ -49,11 +58,14 @@ export async function projectionStatus<Tx>(
   { kafka, store, clock }: { readonly kafka: LogSource; readonly store: ProjectionStore<Tx>; readonly clock: Clock },
 ): Promise<ProjectionStatus[]> {
   const rows = new Map(
-    (await store.read(running.map(({ projection }) => projection.name))).map((row) => [row.name, row]),
+    (await store.read(running.flatMap(({ projection: { name } }) => [name, ...sidesOf(name)]))).map((row) => [
+      row.name,
+      row,
+    ]),
   )
   const topics = [...new Set(running.map(({ projection }) => projection.topic.name))]
   const offsets = new Map(await Promise.all(topics.map(async (topic) => [topic, await kafka.offsets(topic)] as const)))
-  return running.flatMap(({ projection, runner }) => {
+  return running.flatMap(({ projection, live: { runner } }) => {
     const row = rows.get(projection.name)
     if (row === undefined) return []
     const checkpoints = new Map(row.checkpoints.map((one) => [one.partition, one]))
@@ -66,11 +78,31 @@ export async function projectionStatus<Tx>(
         clock.now(),
       ),
     )
-    return { ...summary(row, partitions), partitions }
+    const sides = SIDES.flatMap((side) => {
+      const aside = rows.get(sideName(projection.name, side))
+      return aside === undefined ? [] : [sideStatus(side, aside, offsets.get(projection.topic.name) ?? [])]
+    })
+    return { ...summary(row, partitions), partitions, sides }
   })
 }
 
-function summary(row: ProjectionRow, partitions: readonly PartitionStatus[]): Omit<ProjectionStatus, 'partitions'> {
+const SIDES = ['next', 'prev'] as const
+const sidesOf = (name: string) => SIDES.map((side) => sideName(name, side))
+
+function sideStatus(
+  side: SideStatus['side'],
+  { version, state, parkedUsers, expiresAt, checkpoints }: ProjectionRow,
+  offsets: readonly { readonly partition: number; readonly low: number; readonly high: number }[],
+): SideStatus {
+  const at = new Map(checkpoints.map(({ partition, position }) => [partition, position]))
+  const lags = offsets.map(({ partition, low, high }) => Math.max(0, high - (at.get(partition) ?? low)))
+  return { side, version, state, lagRecords: lags.reduce((sum, lag) => sum + lag, 0), parkedUsers, expiresAt }
+}
+
+function summary(
+  row: ProjectionRow,
+  partitions: readonly PartitionStatus[],
+): Omit<ProjectionStatus, 'partitions' | 'sides'> {
   const { name, version, topic, state, parkedUsers } = row
   const lagRecords = partitions.reduce((sum, one) => sum + one.lagRecords, 0)
   const lagSeconds = Math.max(0, ...partitions.map((one) => one.lagSeconds))

@@ -1,6 +1,7 @@
 import type { Pool, Sql } from '@rollcall/database'
 import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from './parking.js'
 import type { PartitionFailure } from './partition-failure.js'
+import type { RebuildProgress } from './rebuild/rebuild-progress.js'
 import type { UserStanding } from './roll-call/users-progress.js'
 import type { TableRows } from './table-rows.js'
 
@@ -39,8 +40,10 @@ export interface ProjectionStore<Tx> {
   isTransient(error: unknown): boolean
   /** Runs statements outside any transaction of the runner. */
   readonly outside: Sql
-  /** Enables the fast rebuild of the `table` form, which needs COPY. Without it such a rebuild replays. */
+  /** Enables rebuilds beside the live read model. Without it a rebuild empties the read model and replays. */
   readonly pool?: Pool
+  /** The same store with handlers that find their tables in this schema first; absent when the driver cannot do it. */
+  inSchema?(schema: string): ProjectionStore<Tx>
 }
 
 export interface ProjectionKey {
@@ -61,6 +64,8 @@ export interface ProjectionRow {
   readonly rebuildAgeMs: number | null
   readonly checkpoints: readonly Checkpoint[]
   readonly parkedUsers: number
+  /** When it is dropped, if it is a side that is not live. */
+  readonly expiresAt: Date | null
 }
 
 export interface ParkedList {
@@ -83,8 +88,10 @@ export interface Checkpoint {
   /** Timestamp of the last record applied. */
   readonly recordAt: Date | null
   readonly failure: PartitionFailure | null
-  /** Goes up when somebody else than the owner releases or drops parked records. */
+  /** Goes up when somebody else than the owner releases or drops parked records, or sets a halt. */
   readonly parking: number
+  /** Offset the owner must not go beyond for the moment, because two sides are to be compared or swapped there. */
+  readonly haltAt: number | null
 }
 
 export interface Claim {
@@ -93,8 +100,10 @@ export interface Claim {
   readonly epoch: number
   readonly position: number
   readonly owner: string
-  /** The checkpoint's `parking` that the owner's knowledge of its parked users belongs to. */
+  /** The checkpoint's `parking` that the owner's knowledge of its parked users and of `haltAt` belongs to. */
   readonly parking: number
+  /** As in Checkpoint. */
+  readonly haltAt: number | null
 }
 
 export interface OpenParked {
@@ -127,21 +136,6 @@ export interface Move {
   readonly to: number
   /** Timestamp of the last record on the way. */
   readonly recordAt: Date | undefined
-}
-
-export interface RebuildProgress {
-  /** `fold` loads a shadow table and swaps it in; `replay` empties the read model and applies everything again. */
-  readonly kind: 'fold' | 'replay'
-  readonly phase: 'reading' | 'loading' | 'indexing' | 'catching up' | 'swapping' | 'done' | 'failed'
-  /** Records read or applied so far, of `total`. */
-  readonly events: number
-  readonly total: number
-  readonly startedAt: string
-  readonly finishedAt?: string
-  readonly instance: string
-  readonly error?: string
-  /** Replay only: it is done when every partition has reached its target. */
-  readonly targets?: Readonly<Record<string, number>>
 }
 
 /** What one transaction of the runner can do, beside the handler's own effects through `tx`. */

@@ -1,5 +1,5 @@
 import { type Logger, step as passed } from '@rollcall/observability'
-import { type Effects, HandlerFailure } from './apply-effects.js'
+import { type Deferred, type Effects, HandlerFailure } from './apply-effects.js'
 import { type ChangedRow, changedRows } from './changed-rows.js'
 import type { Clock } from './clock.js'
 import { type Decision, decide } from './decide.js'
@@ -9,6 +9,7 @@ import type { DeadLetter, ParkedUser } from './parking.js'
 import type { PartitionFailure } from './partition-failure.js'
 import { partitionFailure, UserNotParkedError } from './projection-errors.js'
 import type { OpenParked, ParkedList, ProjectionStore, StoreTransaction } from './projection-store.js'
+import { runDeferred } from './run-deferred.js'
 
 export interface RedriveOptions<E extends ProjectedEvent, Tx> {
   readonly projection: Projection<E, Tx>
@@ -17,6 +18,8 @@ export interface RedriveOptions<E extends ProjectedEvent, Tx> {
   readonly decode: (value: Buffer) => E | Promise<E>
   readonly logger: Logger
   readonly clock: Clock
+  /** True on a side that is not live. */
+  readonly isAside: boolean
 }
 
 /** What became of a parked user. */
@@ -107,6 +110,7 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
     condemned: Condemned | undefined,
     missing: readonly E[] = [],
   ) {
+    const deferred: Deferred = []
     const found = missing.map((event, index) => fetched(event, index - missing.length))
     const items = [...found, ...(await Promise.all(letters.map((letter) => delivered(letter))))]
     const place = placeOf({ partition })
@@ -121,13 +125,13 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
       const { event, record } = judged[index] as Delivered<E>
       if (act !== 'apply' || event === undefined) continue
       // One by one, whatever the form: it is always known which one failed.
-      await effects.apply([event], transaction).catch((error: unknown) => {
+      await effects.apply([event], transaction, deferred).catch((error: unknown) => {
         throw new StepFailure(record.offset, error instanceof HandlerFailure ? error.cause : error)
       })
       applied++
     }
     if (applied > 0) await transaction.recordVersions(name, decision.versions)
-    return { judged, decision, place, applied, version: decision.versions.get(userId) ?? knownVersion }
+    return { judged, decision, place, applied, deferred, version: decision.versions.get(userId) ?? knownVersion }
   }
 
   /** Keeps what a step decided: drops what is done, notes why it ended. */
@@ -232,10 +236,11 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
             ...(state === undefined ? {} : { fromState: true }),
           }
           await transaction.noteAct({ projection: name, act, actor, userId, facts })
-          return { ...kept, applied: stepped.applied, version: stepped.version }
+          return { ...kept, applied: stepped.applied, version: stepped.version, deferred: stepped.deferred }
         }),
       )
       if (result === undefined) return undefined
+      await runDeferred(result.deferred, { name, logger, suppressed: options.isAside })
       passed('redrive.committed')
       applied += result.applied
       if (result.left === 0 || result.failure !== null) return { ...result, applied }

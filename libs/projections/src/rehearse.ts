@@ -28,7 +28,7 @@ export async function rehearse<E extends ProjectedEvent, Tx>(
   for (const event of events) {
     try {
       await store.transaction(async (transaction) => {
-        await effects.apply([event], transaction)
+        await effects.apply([event], transaction, [])
         throw ROLL_BACK
       })
     } catch (error) {

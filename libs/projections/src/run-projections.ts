@@ -1,24 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Logger, Metrics } from '@rollcall/observability'
-import { type Effects, effectsOf } from './apply-effects.js'
 import { type Clock, systemClock } from './clock.js'
 import type { ProjectedEvent, Projection } from './define-projection.js'
-import { type GapHealer, gapHealer, type Heal } from './heal-gaps.js'
+import type { Heal } from './heal-gaps.js'
 import type { LogSource } from './log-source.js'
-import { ProjectionInvalidError, ProjectionUnknownError, RebuildRunningError } from './projection-errors.js'
+import { ProjectionInvalidError, ProjectionUnknownError } from './projection-errors.js'
 import { projectionMetrics } from './projection-metrics.js'
-import { type ProjectionRunner, projectionRunner } from './projection-runner.js'
 import { type ProjectionStatus, projectionStatus } from './projection-status.js'
 import type { ProjectionStore } from './projection-store.js'
-import { projectionRebuilder } from './rebuild-projection.js'
-import { type DeadLetters, redrive } from './redrive.js'
+import type { RebuildPlan } from './rebuild/plan-rebuild.js'
+import type { RebuildRequest } from './rebuild/rebuild-progress.js'
+import { type ProjectionRebuilder, projectionRebuilder } from './rebuild/rebuilder.js'
+import type { DeadLetters } from './redrive.js'
 import { type Rehearsed, rehearseValues } from './rehearse.js'
 import { type Replayer, type ReplayReport, type ReplayRequest, replayer } from './replay/replay-projection.js'
 import { type AnnounceOptions, announcer } from './roll-call/announcer.js'
 import { type AppliedListener, appliedFeed } from './roll-call/applied-feed.js'
 import { type UserProgress, userProgress } from './roll-call/user-progress.js'
 import type { UserStanding } from './roll-call/users-progress.js'
+import { type SideFollowers, sideFollowers } from './side-followers.js'
+import { type RunningSide, runSide } from './side-runner.js'
 import type { UserRegistry } from './user-registry.js'
 import { type Verifier, type VerifyReport, type VerifyRequest, verifier } from './verify/verify-projection.js'
 import { versionWaits } from './wait-for-version.js'
@@ -38,64 +40,51 @@ export function runProjections<E extends ProjectedEvent, Tx>(
   const decode = (value: Buffer) => codec.decode(value)
 
   const running = new Map<string, Running<E, Tx>>()
+  const sideOptions = {
+    kafka,
+    store,
+    decode,
+    logger,
+    metrics,
+    clock,
+    instance,
+    groupId,
+    maxEventsPerTransaction: options.maxEventsPerTransaction ?? 500,
+    maxHandlerAttempts: options.maxHandlerAttempts ?? 5,
+    parkingLimits: { users: options.maxParkedUsers ?? 1_000, lettersPerUser: options.maxLettersPerUser ?? 1_000 },
+    concurrency: options.concurrency ?? 2,
+    controlIntervalMs: options.controlIntervalMs ?? 500,
+    stuckAfterMs: options.stuckAfterMs ?? 30_000,
+    heal: options.heal ?? options.registry?.events,
+    state: options.registry?.state,
+  }
   for (const projection of projections) {
     const { name } = projection
-    const effects = effectsOf(projection)
-    const rebuilder = projectionRebuilder({
+    const followers = sideFollowers({ projection, logger, run: (side) => runSide(projection, side, sideOptions) })
+    const live: RunningSide<E, Tx> = runSide(
       projection,
-      effects,
-      kafka,
-      store,
-      decode,
-      logger,
-      metrics,
-      clock,
-      instance,
-    })
-    const parkingLimits = { users: options.maxParkedUsers ?? 1_000, lettersPerUser: options.maxLettersPerUser ?? 1_000 }
-    const letters = redrive({ projection, effects, store, decode, logger, clock })
-    const { registry, heal = registry?.events } = options
-    const healer =
-      heal &&
-      gapHealer({
-        projection,
-        heal,
-        state: registry?.state,
-        redrive: letters,
-        store,
-        decode,
-        logger,
-        metrics,
-        clock,
-        parkingLimits,
-      })
-    const replays = replayer({ projection, effects, store, kafka, decode, heal, logger, clock })
-    const checks = verifier({ projection, effects, store, kafka, decode, registry, healer, logger, metrics, clock })
-    const runner = projectionRunner({
-      projection,
-      effects,
-      kafka,
-      store,
-      decode,
-      logger,
-      metrics,
-      clock,
-      instance,
-      groupId,
-      maxEventsPerTransaction: options.maxEventsPerTransaction ?? 500,
-      maxHandlerAttempts: options.maxHandlerAttempts ?? 5,
-      parkingLimits,
-      concurrency: options.concurrency ?? 2,
-      controlIntervalMs: options.controlIntervalMs ?? 500,
-      stuckAfterMs: options.stuckAfterMs ?? 30_000,
-      applied(versions) {
-        waits.applied(name, versions)
-        feed.told(name, versions)
+      {
+        applied(versions) {
+          waits.applied(name, versions)
+          feed.told(name, versions)
+        },
+        seen(row, sides) {
+          followers.match(sides)
+          rebuilder.watch(row, sides)
+        },
+        took: (ms) => rebuilder.lived(ms),
       },
-      parked: () => healer?.wake(),
-      seen: (row) => rebuilder.watch(row),
-    })
-    running.set(name, { projection, effects, runner, rebuilder, letters, healer, checks, replays })
+      sideOptions,
+    )
+    const lookAtSides = async () => {
+      await live.runner.look()
+      await followers.look()
+    }
+    const { effects, healer } = live
+    const rebuilder = projectionRebuilder({ ...sideOptions, projection, effects, lookAtSides })
+    const checks = verifier({ ...sideOptions, projection, effects, healer, registry: options.registry })
+    const replays = replayer({ ...sideOptions, projection, effects })
+    running.set(name, { projection, live, followers, rebuilder, checks, replays })
   }
 
   const named = (name: string) => {
@@ -111,24 +100,17 @@ export function runProjections<E extends ProjectedEvent, Tx>(
   return {
     async start() {
       for (const { projection, rebuilder } of all) {
-        const row = await store.register(projection, projection.topic.name)
-        await rebuilder.sweep()
-        if (row.version < projection.version) {
-          await rebuilder.start('a newer version of the projection').catch((error: unknown) => {
-            // Another process of the new version was first.
-            if (!(error instanceof RebuildRunningError)) throw error
-          })
-        }
+        await store.register(projection, projection.topic.name)
+        await rebuilder.begin()
       }
-      await Promise.all(all.map(({ runner }) => runner.start()))
-      for (const { healer } of all) healer?.start()
+      await Promise.all(all.map(({ live }) => live.start()))
       announcing?.start()
     },
     async close() {
       waits.close()
       await Promise.all([
         announcing?.close(),
-        ...all.flatMap(({ runner, rebuilder, healer }) => [runner.close(), rebuilder.close(), healer?.close()]),
+        ...all.flatMap(({ live, followers, rebuilder }) => [live.close(), followers.close(), rebuilder.close()]),
       ])
     },
     status,
@@ -136,30 +118,34 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       await Promise.all([...running.keys()].map((name) => waits.waitFor(name, userId, version, timeoutMs)))
     },
     async pause(name) {
-      const { runner } = named(name)
+      const { live } = named(name)
       await store.setState(name, 'paused')
-      await runner.look()
+      await live.runner.look()
     },
     async resume(name) {
-      const { runner, healer } = named(name)
+      const { live } = named(name)
       await store.setState(name, 'running')
-      await runner.look()
-      healer?.wake()
+      await live.runner.look()
+      live.healer?.wake()
     },
-    async rebuild(name) {
-      const { runner, rebuilder } = named(name)
-      await rebuilder.start('asked for')
-      await runner.look()
+    async rebuild(name, request) {
+      const { live, rebuilder } = named(name)
+      await rebuilder.start('asked for', request)
+      await live.runner.look()
     },
-    deadLetters: (name) => named(name).letters,
+    planRebuild: async (name) => named(name).rebuilder.plan(),
+    cutOver: (name, actor = 'local') => named(name).rebuilder.cutOver(actor),
+    rollBack: (name, actor = 'local') => named(name).rebuilder.rollBack(actor),
+    abandonRebuild: (name, actor = 'local') => named(name).rebuilder.abandon(actor),
+    deadLetters: (name) => named(name).live.letters,
     verify: async (name, request) => named(name).checks.verify(request),
     replay: async (name, request) => named(name).replays.replay(request),
-    rehearse: async (name, values) => rehearseValues(values, { decode, effects: named(name).effects, store }),
+    rehearse: async (name, values) => rehearseValues(values, { decode, effects: named(name).live.effects, store }),
     userProgress: async (name, userId) => userProgress(store, named(name).projection.name, userId),
     usersProgress: async (name, userIds) => store.usersProgress(named(name).projection.name, userIds),
     follow: (name, listener) => feed.follow(named(name).projection.name, listener),
     async checkProgress() {
-      for (const { runner } of all) runner.checkProgress()
+      for (const { live } of all) live.runner.checkProgress()
     },
   }
 }
@@ -173,11 +159,9 @@ function refuseEqualNames(names: readonly string[]): void {
 
 interface Running<E extends ProjectedEvent, Tx> {
   readonly projection: Projection<E, Tx>
-  readonly effects: Effects<E, Tx>
-  readonly runner: ProjectionRunner
-  readonly rebuilder: ReturnType<typeof projectionRebuilder>
-  readonly letters: DeadLetters
-  readonly healer: GapHealer | undefined
+  readonly live: RunningSide<E, Tx>
+  readonly followers: SideFollowers
+  readonly rebuilder: ProjectionRebuilder
   readonly checks: Verifier
   readonly replays: Replayer
 }
@@ -236,8 +220,16 @@ export interface RunningProjections {
   pause(name: string): Promise<void>
   /** Goes on after a pause, and tries again each partition that stopped. */
   resume(name: string): Promise<void>
-  /** Starts a rebuild and resolves when it has begun; `status` shows its progress. */
-  rebuild(name: string): Promise<void>
+  /** Starts a rebuild and resolves when it has begun; `status` shows its progress. @throws RebuildRunningError */
+  rebuild(name: string, request?: RebuildRequest): Promise<void>
+  /** What a rebuild would do, and how long it would take; does nothing. */
+  planRebuild(name: string): Promise<RebuildPlan>
+  /** Puts a side that was built but differs in the place of the live one. @throws SideMissingError, SidesApartError */
+  cutOver(name: string, actor?: string): Promise<void>
+  /** Goes back to the side from before the last cut-over. @throws SideMissingError, SidesApartError */
+  rollBack(name: string, actor?: string): Promise<void>
+  /** Drops a side that is being built, or was built and not taken. @throws SideMissingError */
+  abandonRebuild(name: string, actor?: string): Promise<void>
   /** The parked users of a projection. @throws ProjectionUnknownError */
   deadLetters(name: string): DeadLetters
   /** Compares a projection with the user registry, without stopping anything. @throws ProjectionUnknownError */

@@ -20,9 +20,9 @@ import type {
   ProjectionRow,
   ProjectionState,
   ProjectionStore,
-  RebuildProgress,
   StoreTransaction,
 } from './projection-store.js'
+import { hasEnded, type RebuildProgress } from './rebuild/rebuild-progress.js'
 import { usersProgress } from './roll-call/users-progress.js'
 import { sqlRows } from './table-rows.js'
 import { knownVersion, versionTable } from './version-table.js'
@@ -31,6 +31,8 @@ import { knownVersion, versionTable } from './version-table.js'
 export interface StoreConnection<Tx> {
   readonly sql: Sql
   transaction<R>(work: (tx: Tx, sql: Sql) => Promise<R>): Promise<R>
+  /** The same connection whose transactions find tables in the schema first. */
+  inSchema?(schema: string): StoreConnection<Tx>
   isTransient(error: unknown): boolean
   readonly pool?: Pool
 }
@@ -55,6 +57,9 @@ export function sqlStore<Tx>(connection: StoreConnection<Tx>): ProjectionStore<T
     isTransient: connection.isTransient,
     outside: sql,
     ...(connection.pool === undefined ? {} : { pool: connection.pool }),
+    ...(connection.inSchema === undefined
+      ? {}
+      : { inSchema: (schema: string) => sqlStore(connection.inSchema?.(schema) ?? connection) }),
   }
 }
 
@@ -95,13 +100,19 @@ async function register<Tx>(connection: StoreConnection<Tx>, { name, version }: 
 
 async function claim(sql: Sql, name: string, owner: string, startAt: ReadonlyMap<number, number>): Promise<Claim[]> {
   // Waits for a batch in flight (it holds the row), then reads the position that batch left.
-  const { rows } = await sql.query<{ partition: number; position: number; epoch: number; parking: number }>(
+  const { rows } = await sql.query<{
+    partition: number
+    position: number
+    epoch: number
+    parking: number
+    halt_at: number | null
+  }>(
     `INSERT INTO projections.checkpoint AS c (projection, partition, position, epoch, claimed_by, claimed_at)
      SELECT $1::text, partition, start, 1, $4::text, now()
      FROM unnest($2::int[], $3::bigint[]) AS mine (partition, start) ORDER BY partition
      ON CONFLICT (projection, partition) DO UPDATE
      SET epoch = c.epoch + 1, claimed_by = excluded.claimed_by, claimed_at = excluded.claimed_at, failure = NULL
-     RETURNING c.partition, c.position, c.epoch, c.parking`,
+     RETURNING c.partition, c.position, c.epoch, c.parking, ${HALT_AT} AS halt_at`,
     [name, [...startAt.keys()], [...startAt.values()], owner],
   )
   return rows.map((row) => ({
@@ -111,8 +122,12 @@ async function claim(sql: Sql, name: string, owner: string, startAt: ReadonlyMap
     position: Number(row.position),
     epoch: Number(row.epoch),
     parking: Number(row.parking),
+    haltAt: row.halt_at === null ? null : Number(row.halt_at),
   }))
 }
+
+// Forgotten by itself, so that a rebuild that died cannot hold a partition.
+const HALT_AT = 'CASE WHEN c.halt_until > clock_timestamp() THEN c.halt_at END'
 
 async function advance(sql: Sql, moves: readonly Move[], userIds: readonly string[]) {
   const name = moves[0]?.claim.name
@@ -207,6 +222,7 @@ interface JoinedRow extends CheckpointRow {
   rebuild: RebuildProgress | null
   rebuild_age_ms: number | null
   parked_users: number
+  expires_at: Date | null
 }
 
 interface CheckpointRow {
@@ -214,6 +230,7 @@ interface CheckpointRow {
   position: number
   epoch: number
   parking: number
+  halt_at: number | null
   claimed_by: string | null
   claimed_at: Date | null
   record_at: Date | null
@@ -223,10 +240,10 @@ interface CheckpointRow {
 async function readProjections(sql: Sql, names: readonly string[]): Promise<ProjectionRow[]> {
   const { rows } = await sql.query<JoinedRow>({
     name: 'projections_read',
-    text: `SELECT p.name, p.version, p.topic, p.state, p.rebuild,
+    text: `SELECT p.name, p.version, p.topic, p.state, p.rebuild, p.expires_at,
         (extract(epoch FROM now() - p.rebuild_updated_at) * 1000)::float8 AS rebuild_age_ms,
         (SELECT count(*)::int FROM projections.parked_user u WHERE u.projection = p.name) AS parked_users,
-        c.partition, c.position, c.epoch, c.parking, c.claimed_by, c.claimed_at, c.record_at, c.failure
+        c.partition, c.position, c.epoch, c.parking, ${HALT_AT} AS halt_at, c.claimed_by, c.claimed_at, c.record_at, c.failure
       FROM projections.projection p LEFT JOIN projections.checkpoint c ON c.projection = p.name
       WHERE p.name = ANY ($1::text[]) ORDER BY p.name, c.partition`,
     values: [names],
@@ -239,7 +256,8 @@ async function readProjections(sql: Sql, names: readonly string[]): Promise<Proj
       const rebuildAgeMs = row.rebuild_age_ms === null ? null : Number(row.rebuild_age_ms)
       const parkedUsers = Number(row.parked_users)
       const version = Number(row.version)
-      projection = { name, version, topic, state, rebuild, rebuildAgeMs, parkedUsers, checkpoints: [] }
+      const expiresAt = row.expires_at
+      projection = { name, version, topic, state, rebuild, rebuildAgeMs, parkedUsers, expiresAt, checkpoints: [] }
       found.set(name, projection)
     }
     if (row.partition !== null) projection.checkpoints.push(checkpointOf(row, row.partition))
@@ -253,6 +271,7 @@ function checkpointOf(row: CheckpointRow, partition: number): Checkpoint {
     position: Number(row.position),
     epoch: Number(row.epoch),
     parking: Number(row.parking),
+    haltAt: row.halt_at === null ? null : Number(row.halt_at),
     claimedBy: row.claimed_by,
     claimedAt: row.claimed_at,
     recordAt: row.record_at,
@@ -267,18 +286,17 @@ async function setState(sql: Sql, name: string, state: 'running' | 'paused'): Pr
        WHERE projection = $1 AND failure IS NOT NULL AND $2::text = 'running'
      )
      UPDATE projections.projection SET state =
-       CASE WHEN $2::text = 'running' AND rebuild ->> 'phase' NOT IN ('done', 'failed') THEN 'rebuilding' ELSE $2::text END
+       CASE WHEN $2::text = 'running' AND rebuild ->> 'phase' NOT IN ('done', 'failed', 'built') THEN 'rebuilding' ELSE $2::text END
      WHERE name = $1`,
     [name, state],
   )
 }
 
 async function setRebuild(sql: Sql, name: string, progress: RebuildProgress): Promise<void> {
-  const ended = progress.phase === 'done' || progress.phase === 'failed'
   await sql.query(
     `UPDATE projections.projection SET rebuild = $2::jsonb, rebuild_updated_at = now(),
        state = CASE WHEN state = 'paused' THEN state WHEN $3::boolean THEN 'running' ELSE 'rebuilding' END
      WHERE name = $1`,
-    [name, JSON.stringify(progress), ended],
+    [name, JSON.stringify(progress), hasEnded(progress)],
   )
 }

@@ -1,6 +1,6 @@
 import type { LatestState, ProjectedEvent, TableProjection, TableRow } from './define-projection.js'
 import { ProjectionInvalidError } from './projection-errors.js'
-import type { RowTable, TableRows } from './table-rows.js'
+import { quoted, type RowTable, type TableRows } from './table-rows.js'
 
 /** `row()` threw on the event. */
 export class RowFailure extends Error {
@@ -14,17 +14,25 @@ export class RowFailure extends Error {
 
 /** Makes the rows of a `table` projection and hands them over: all that leave, all that stay. */
 export interface TableWriter<E extends ProjectedEvent> {
-  /** Writes the last state of each user into the table, or into one of the same shape. @throws RowFailure */
-  write(target: TableRows, latest: readonly LatestState<E>[], into?: string): Promise<void>
+  /** Writes the last state of each user. @throws RowFailure */
+  write(target: TableRows, latest: readonly LatestState<E>[]): Promise<void>
   /** The user's row with the key filled in, checked; null when it has none. */
   rowOf(userId: string, user: E['user'], event: E): TableRow | null
   /** The columns the rows have, the key first; undefined before the first row. */
   columns(): readonly string[] | undefined
 }
 
-export function tableWriter<E extends ProjectedEvent>({ name, table }: TableProjection<E>): TableWriter<E> {
+/** The table itself, or the one of the same name in a schema; for SQL. */
+export const tableIn = (table: string, schema: string | undefined): string =>
+  schema === undefined ? table : `${quoted(schema)}.${table.split('.').at(-1)}`
+
+/** @param into the table, or one of the same shape */
+export function tableWriter<E extends ProjectedEvent>(
+  { name, table }: TableProjection<E>,
+  into = table.name,
+): TableWriter<E> {
   let columns: readonly string[] | undefined
-  const tables = new Map<string, RowTable>()
+  let known: RowTable | undefined
 
   const rowOf = (userId: string, user: E['user'], event: E): TableRow | null => {
     const given = table.row(user, event)
@@ -52,20 +60,18 @@ export function tableWriter<E extends ProjectedEvent>({ name, table }: TableProj
     }
   }
 
-  const tableOf = (into: string): RowTable => {
-    const known = tables.get(into)
+  const target = (): RowTable => {
     if (known !== undefined) return known
-    const statement = into === table.name ? { statement: name } : {}
-    const made = { name: into, key: table.key, columns: columns ?? [], ...statement }
+    const made = { name: into, key: table.key, columns: columns ?? [], statement: name }
     // Before the first row the columns are not known yet.
-    if (columns !== undefined) tables.set(into, made)
+    if (columns !== undefined) known = made
     return made
   }
 
   return {
     rowOf,
     columns: () => columns,
-    async write(target, latest, into = table.name) {
+    async write(to, latest) {
       const leaving: string[] = []
       const rows: TableRow[] = []
       for (const { userId, user, event } of latest) {
@@ -73,8 +79,8 @@ export function tableWriter<E extends ProjectedEvent>({ name, table }: TableProj
         if (row === null) leaving.push(userId)
         else rows.push(row)
       }
-      if (leaving.length > 0) await target.remove(tableOf(into), leaving)
-      if (rows.length > 0) await target.upsert(tableOf(into), rows)
+      if (leaving.length > 0) await to.remove(target(), leaving)
+      if (rows.length > 0) await to.upsert(target(), rows)
     },
   }
 }

@@ -279,7 +279,7 @@ test('a newer version rebuilds once, and processes of the older one step back', 
 
   const next = run(fixed, log, [byEvent('people', 2)])
   await next.projections.start()
-  await until(() => old.log.lines().some(({ msg }) => msg === 'projection outdated'))
+  await until(() => old.log.lines().some(({ msg }) => msg === 'projection stands back'))
   await expect(old.projections.checkProgress()).rejects.toMatchObject({ code: 'ERR_PROJECTION_VERSION_OUTDATED' })
   await log.consumers[0]?.deliver(0, 0, { isStale: () => false })
   expect(await seen(events[0]?.userId)).toBe(0)

@@ -16,6 +16,7 @@ export interface MemoryLog extends LogSource {
 }
 
 export interface DrivenConsumer extends KafkaConsumer {
+  readonly groupId: string
   /** Gives the partitions to this consumer and asks it where to read on. */
   assign(partitions: readonly number[]): Promise<void>
   /** Hands out one batch of records from the offset on, whatever the consumer expects. */
@@ -93,7 +94,7 @@ export function memoryLog(partitions: number): MemoryLog {
       return { records: count, positions }
     },
     consumer(options) {
-      const consumer = drivenConsumer(options, logOf)
+      const consumer = drivenConsumer(options, logOf, [...logs.keys()])
       consumers.push(consumer)
       return consumer
     },
@@ -103,9 +104,11 @@ export function memoryLog(partitions: number): MemoryLog {
 function drivenConsumer(
   options: ConsumerOptions,
   logOf: (partition: number) => { readonly records: readonly KafkaRecord[] },
+  partitions: readonly number[],
 ): DrivenConsumer {
   const positions = new Map<number, number>()
   const paused = new Set<number>()
+  let assigned: readonly number[] = []
   let generation = 0
 
   const deliver: DrivenConsumer['deliver'] = async (partition, from, { isStale, to } = {}) => {
@@ -126,19 +129,38 @@ function drivenConsumer(
     })
   }
 
-  return {
-    start: async () => {},
-    async close() {},
-    assignment: () => [...positions.keys()],
+  let driving: Promise<void> | undefined
+  let isClosed = false
+
+  /** The runner of a side that is not live comes and goes by itself: nobody can drive it by hand. */
+  async function drive(): Promise<void> {
+    await consumer.assign(partitions)
+    while (!isClosed) {
+      await consumer.drain()
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+  }
+
+  const consumer: DrivenConsumer = {
+    groupId: options.groupId,
+    async start() {
+      if (options.groupId.includes('~')) driving = drive()
+    },
+    async close() {
+      isClosed = true
+      await driving
+    },
+    assignment: () => assigned,
     pause: (partitions) => partitions.forEach((partition) => void paused.add(partition)),
     resume: (partitions) => partitions.forEach((partition) => void paused.delete(partition)),
     seek: (partition, offset) => void positions.set(partition, offset),
     reclaim: async () => {},
     isPaused: (partition) => paused.has(partition),
-    async assign(partitions) {
+    async assign(given) {
       generation++
+      assigned = given
       positions.clear()
-      for (const [partition, position] of await options.assigned(partitions)) positions.set(partition, position)
+      for (const [partition, position] of await options.assigned(given)) positions.set(partition, position)
     },
     deliver,
     async drain() {
@@ -154,4 +176,5 @@ function drivenConsumer(
       }
     },
   }
+  return consumer
 }

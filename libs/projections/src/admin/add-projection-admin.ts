@@ -2,12 +2,16 @@ import type { App } from '@rollcall/http'
 import { z } from 'zod'
 import type { RunningProjections } from '../run-projections.js'
 import { addRollCallRoutes } from './add-roll-call-routes.js'
+import { addRebuildRoutes, type RebuildActs } from './rebuild-routes.js'
 import { streamWork } from './stream-work.js'
 
 /** HTTP status of the library's errors, to be spread into a service's own map. */
 export const PROJECTION_PROBLEMS: Readonly<Record<string, number>> = {
   ERR_PROJECTION_UNKNOWN: 404,
   ERR_PROJECTION_REBUILD_RUNNING: 409,
+  ERR_PROJECTION_REBUILD_FAILED: 409,
+  ERR_PROJECTION_SIDE_MISSING: 409,
+  ERR_PROJECTION_SIDES_APART: 503,
   ERR_PROJECTION_USER_NOT_PARKED: 404,
   ERR_PROJECTION_BEHIND: 503,
   ERR_PROJECTION_FORM_UNSUPPORTED: 422,
@@ -17,30 +21,29 @@ export const PROJECTION_PROBLEMS: Readonly<Record<string, number>> = {
 }
 
 /**
- * Adds the operator's door: `GET /admin/projections`, `POST /admin/projections/{name}/pause`, `…/resume`, `…/rebuild`, and
- * `/admin/projections/{name}/dead-letters` for its parked users; `…/verify` and `…/replay`, which answer NDJSON while they work;
- * and what `addRollCallRoutes` adds.
+ * Adds the operator's door: `GET /admin/projections`, `POST /admin/projections/{name}/pause` and `…/resume`, what
+ * `addRebuildRoutes` and `addRollCallRoutes` add, `/admin/projections/{name}/dead-letters` for its parked users, and `…/verify`
+ * and `…/replay`, which answer NDJSON while they work.
  * They act on all processes that run the projection, through its database.
  */
 export function addProjectionAdmin(
   app: App,
-  projections: Pick<
-    RunningProjections,
-    | 'status'
-    | 'pause'
-    | 'resume'
-    | 'rebuild'
-    | 'deadLetters'
-    | 'userProgress'
-    | 'usersProgress'
-    | 'follow'
-    | 'verify'
-    | 'replay'
-    | 'rehearse'
-  >,
+  projections: RebuildActs &
+    Pick<
+      RunningProjections,
+      | 'pause'
+      | 'resume'
+      | 'deadLetters'
+      | 'userProgress'
+      | 'usersProgress'
+      | 'follow'
+      | 'verify'
+      | 'replay'
+      | 'rehearse'
+    >,
 ): void {
   const tags = ['operations']
-  const named = { params: z.object({ name: z.string().min(1).max(40) }), tags }
+  const named = { params: z.object({ name: z.string().min(1).max(38) }), tags }
 
   app.get(
     '/admin/projections',
@@ -68,14 +71,7 @@ export function addProjectionAdmin(
     },
   )
 
-  app.post(
-    '/admin/projections/:name/rebuild',
-    { schema: { ...named, summary: 'Build the read model anew from the topic; ask for its progress with GET' } },
-    async ({ params }, reply) => {
-      await projections.rebuild(params.name)
-      return reply.code(202).send(await statusOf(params.name))
-    },
-  )
+  addRebuildRoutes(app, projections, actorOf)
 
   app.post(
     '/admin/projections/:name/rehearse',

@@ -101,7 +101,7 @@ export function replayer<E extends ProjectedEvent, Tx>(options: ReplayerOptions<
         for (let version = first; version <= known; version++) {
           events.push(await decode(records.get(version) as Buffer))
         }
-        await effects.apply(events, transaction)
+        await effects.apply(events, transaction, [])
         const facts = { fromVersion: first, toVersion: known }
         await transaction.noteAct({ projection: name, act: 'replay.user', actor, userId, reason, facts })
         const rows = dryRun && asked !== undefined ? await changedRows(transaction, store) : []

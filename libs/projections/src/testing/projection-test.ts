@@ -48,7 +48,7 @@ export function projectionTest<E extends ProjectedEvent, Tx>({ projection, store
       await store.transaction((transaction) => effects.reset(transaction))
       for (const { event, role } of steps) {
         try {
-          await store.transaction((transaction) => effects.apply([event], transaction))
+          await store.transaction((transaction) => effects.apply([event], transaction, []))
         } catch (error) {
           const cause = error instanceof HandlerFailure ? error.cause : error
           const { type, version } = event

@@ -59,7 +59,8 @@ function repairSome<E extends ProjectedEvent, Tx>(
     const still = events.length === 0 ? [] : (await comparer.compare(sql, events)).differences
     const wrong = new Set(still.map(({ userId }) => userId))
     const writing = events.filter(({ userId }) => wrong.has(userId))
-    if (writing.length > 0) await effects.apply(writing, transaction)
+    // Events applied before: what they were to do outside is done, and is dropped here.
+    if (writing.length > 0) await effects.apply(writing, transaction, [])
     const done = [...wrong]
     for (const { userId, event } of differences) {
       if (event === undefined && (await comparer.removeStranger(sql, userId))) done.push(userId)

@@ -22,6 +22,7 @@ const PEOPLE: ProjectionStatus = {
   lagSeconds: 0,
   parkedUsers: 1,
   rebuild: null,
+  sides: [],
   partitions: [
     {
       partition: 0,

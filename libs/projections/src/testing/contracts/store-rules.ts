@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Parking } from '../../parking.js'
 import type { PartitionFailure } from '../../partition-failure.js'
-import type { Claim, Move, ProjectionStore, RebuildProgress, StoreTransaction } from '../../projection-store.js'
+import type { Claim, Move, ProjectionStore, StoreTransaction } from '../../projection-store.js'
+import type { RebuildProgress } from '../../rebuild/rebuild-progress.js'
 
 /** One thing that every implementation of a port must do; rejects when it does not. */
 export interface Rule<Subject> {
@@ -37,8 +38,8 @@ export const storeRules: readonly Rule<StoreSubject>[] = [
       await store.register(PROJECTION, TOPIC)
       const first = await store.claim(NAME, 'a', starts(7, 0))
       assert.deepEqual(byPartition(first), [
-        { name: NAME, owner: 'a', partition: 0, position: 7, epoch: 1, parking: 0 },
-        { name: NAME, owner: 'a', partition: 1, position: 0, epoch: 1, parking: 0 },
+        { name: NAME, owner: 'a', partition: 0, position: 7, epoch: 1, parking: 0, haltAt: null },
+        { name: NAME, owner: 'a', partition: 1, position: 0, epoch: 1, parking: 0, haltAt: null },
       ])
       await move(store, [to(claimOf(first, 0), 9)])
       const [again] = await store.claim(NAME, 'b', new Map([[0, 0]]))

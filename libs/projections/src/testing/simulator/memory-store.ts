@@ -10,9 +10,9 @@ import type {
   ProjectionRow,
   ProjectionState,
   ProjectionStore,
-  RebuildProgress,
   StoreTransaction,
 } from '../../projection-store.js'
+import { hasEnded, type RebuildProgress } from '../../rebuild/rebuild-progress.js'
 import {
   BEGINS_ANEW,
   Blocked,
@@ -142,7 +142,7 @@ export function memoryStore<Tx>(options: MemoryStoreOptions<Tx>): ProjectionStor
             if (one.failure !== null) writeRow(session, table, key, { ...one, failure: null })
           }
         }
-        const isUnderWay = row.rebuild !== null && row.rebuild.phase !== 'done' && row.rebuild.phase !== 'failed'
+        const isUnderWay = row.rebuild !== null && !hasEnded(row.rebuild)
         const next: ProjectionState = state === 'running' && isUnderWay ? 'rebuilding' : state
         writeRow(session, t.projection, name, { ...row, state: next })
       }),
@@ -151,7 +151,7 @@ export function memoryStore<Tx>(options: MemoryStoreOptions<Tx>): ProjectionStor
         lockRow(session, t.projection, name)
         const row = readRow(session, t.projection, name)
         if (row === undefined) return
-        const ended = progress.phase === 'done' || progress.phase === 'failed'
+        const ended = hasEnded(progress)
         const state = row.state === 'paused' ? row.state : ended ? 'running' : 'rebuilding'
         writeRow(session, t.projection, name, { ...row, rebuild: progress, rebuildAt: now(), state })
       }),
@@ -282,7 +282,7 @@ function storeTransaction<Tx>(
           const key = String(partition)
           lockRow(session, checkpoints, key)
           const row = readRow(session, checkpoints, key)
-          const fresh = { position, claimedBy: null, claimedAt: null, recordAt: null, failure: null }
+          const fresh = { position, claimedBy: null, claimedAt: null, recordAt: null, failure: null, haltAt: null }
           writeRow(session, checkpoints, key, { ...fresh, epoch: (row?.epoch ?? 0) + 1, parking: row?.parking ?? 0 })
         }
         for (const table of [t.version(name), t.parked(name), t.letter(name)] as MemoryTable<unknown>[]) {
@@ -375,7 +375,7 @@ function readProjections(t: Tables, names: readonly string[], now: () => number)
       .sort((a, b) => a.partition - b.partition)
     const rebuildAgeMs = rebuildAt === null ? null : now() - rebuildAt
     const parkedUsers = t.parked(name).rows.size
-    return [{ name, version, topic, state, rebuild, rebuildAgeMs, checkpoints, parkedUsers }]
+    return [{ name, version, topic, state, rebuild, rebuildAgeMs, checkpoints, parkedUsers, expiresAt: null }]
   })
 }
 
@@ -394,9 +394,9 @@ function claim(
       const key = String(partition)
       lockRow(session, table, key)
       const { position, epoch, parking, recordAt } = readRow(session, table, key) ?? fresh(start)
-      const claimed = { position, parking, recordAt, epoch: epoch + 1, claimedBy: owner, failure: null }
+      const claimed = { position, parking, recordAt, epoch: epoch + 1, claimedBy: owner, failure: null, haltAt: null }
       writeRow(session, table, key, { ...claimed, claimedAt: new Date(now) })
-      return { name, owner, partition, position, epoch: epoch + 1, parking }
+      return { name, owner, partition, position, epoch: epoch + 1, parking, haltAt: null }
     })
 }
 

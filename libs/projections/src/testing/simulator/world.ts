@@ -560,7 +560,7 @@ async function folded<E extends ProjectedEvent, Tx>(
   })
   const effects = effectsOf(subject.projection)
   await store.transaction(async (transaction) => {
-    for (const event of events) await effects.apply([event], transaction)
+    for (const event of events) await effects.apply([event], transaction, [])
   })
   return database
 }

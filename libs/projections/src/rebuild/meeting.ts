@@ -1,0 +1,140 @@
+import { type Pool, type PoolClient, withTransaction } from '@rollcall/database'
+import type { Clock } from '../clock.js'
+import type { LogSource } from '../log-source.js'
+import { SidesApartError } from '../projection-errors.js'
+
+export interface MeetingOptions {
+  /** The name of the projection, and of its other side. */
+  readonly live: string
+  readonly other: string
+  readonly topic: string
+  readonly pool: Pool
+  readonly kafka: Pick<LogSource, 'offsets'>
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/** One side's partition, as the database has it. */
+export interface SidePosition {
+  readonly position: number
+  /** It cannot move: stopped on a failure, or its side is paused. */
+  readonly isStanding: boolean
+}
+
+export interface Positions {
+  readonly live: ReadonlyMap<number, SidePosition>
+  readonly other: ReadonlyMap<number, SidePosition>
+}
+
+/**
+ * True when both sides have applied the very same records. A partition of the live side that stands still is passed by:
+ * a rebuild is the way out of many failures. `ends` are the high watermarks, which a recreated topic puts below.
+ */
+export function haveMet({ live, other }: Positions, ends: ReadonlyMap<number, number>, isDeserted: boolean): boolean {
+  if (other.size === 0) return false
+  return [...live].every(([partition, { position, isStanding }]) => {
+    const mine = other.get(partition)?.position
+    if (mine === undefined) return false
+    if (isStanding || isDeserted) return mine >= Math.min(position, ends.get(partition) ?? position)
+    return mine === position
+  })
+}
+
+/**
+ * Brings both sides to the same position in every partition for a moment, and does the work there. Runners are asked to
+ * halt at today's end of the topic, which they reach at their own pace; whoever is there first waits for some milliseconds.
+ * That is a request which runs out by itself: what the work relies on, it must check under its own snapshot or locks.
+ *
+ * @param work answers undefined when the sides have not met after all
+ * @throws SidesApartError
+ */
+export async function meet<R>(
+  options: MeetingOptions,
+  work: (ends: ReadonlyMap<number, number>, isDeserted: boolean) => Promise<R | undefined>,
+): Promise<R> {
+  const { live, other, topic, pool, kafka, clock, signal } = options
+  let apart = 'they were not seen'
+  // Nobody may run the live side: its version is no longer deployed. Known after an attempt in which it did not move.
+  let isDeserted = false
+  for (let attempt = 1; attempt <= ATTEMPTS && !signal.aborted; attempt++) {
+    const ends = new Map((await kafka.offsets(topic)).map(({ partition, high }) => [partition, high]))
+    const before = await askToHalt(pool, [live, other], ends)
+    const deadline = clock.now() + HALT_MS
+    try {
+      for (let now = before; clock.now() < deadline && !signal.aborted; now = await positions(pool, live, other)) {
+        if (haveMet(now, ends, isDeserted)) {
+          const result = await work(ends, isDeserted)
+          if (result !== undefined) return result
+        }
+        apart = told(now)
+        await clock.wait(LOOK_MS, signal)
+      }
+      const after = await positions(pool, live, other)
+      isDeserted = [...before.live].every(([partition, { position }]) => {
+        return after.live.get(partition)?.position === position
+      })
+    } finally {
+      await pool.query(
+        'UPDATE projections.checkpoint SET halt_at = NULL, halt_until = NULL WHERE projection = ANY ($1)',
+        [[live, other]],
+      )
+    }
+    await clock.wait(100 * attempt, signal)
+  }
+  throw new SidesApartError(live, apart)
+}
+
+const ATTEMPTS = 15
+const HALT_MS = 2_000
+const LOOK_MS = 5
+
+async function askToHalt(pool: Pool, names: readonly string[], ends: ReadonlyMap<number, number>): Promise<Positions> {
+  const [live = '', other = ''] = names
+  return withTransaction(pool, async (client) => {
+    // In the order in which runners lock them.
+    await client.query(
+      'SELECT 1 FROM projections.checkpoint WHERE projection = ANY ($1) ORDER BY partition, projection FOR UPDATE',
+      [names],
+    )
+    const now = await positions(client, live, other)
+    // Neither is asked to go back: what lies furthest is where both can be.
+    const halts = [...ends].map(([partition, end]) =>
+      Math.max(end, now.live.get(partition)?.position ?? 0, now.other.get(partition)?.position ?? 0),
+    )
+    await client.query(
+      `UPDATE projections.checkpoint c
+       SET halt_at = m.halt, halt_until = clock_timestamp() + $4::int * interval '1 ms', parking = c.parking + 1
+       FROM unnest($2::int[], $3::bigint[]) AS m (partition, halt)
+       WHERE c.projection = ANY ($1) AND c.partition = m.partition`,
+      [names, [...ends.keys()], halts, HALT_MS],
+    )
+    return now
+  })
+}
+
+/** @param client in whose snapshot */
+export async function positions(client: Pool | PoolClient, live: string, other: string): Promise<Positions> {
+  const { rows } = await client.query<{ name: string; partition: number; position: string; standing: boolean }>(
+    `SELECT c.projection AS name, c.partition, c.position, (c.failure IS NOT NULL OR p.state = 'paused') AS standing
+     FROM projections.checkpoint c JOIN projections.projection p ON p.name = c.projection
+     WHERE c.projection = ANY ($1) ORDER BY c.partition`,
+    [[live, other]],
+  )
+  const of = (side: string) =>
+    new Map(
+      rows
+        .filter(({ name }) => name === side)
+        .map(({ partition, position, standing }) => [partition, { position: Number(position), isStanding: standing }]),
+    )
+  return { live: of(live), other: of(other) }
+}
+
+function told({ live, other }: Positions): string {
+  const apart = [...live].filter(([partition, { position }]) => other.get(partition)?.position !== position)
+  return apart
+    .slice(0, 3)
+    .map(([partition, { position }]) => {
+      return `partition ${partition} at ${position} and ${other.get(partition)?.position ?? 'nowhere'}`
+    })
+    .join(', ')
+}

@@ -1,0 +1,461 @@
+import { withTransaction } from '@rollcall/database'
+import { type Logger, serializeError, step } from '@rollcall/observability'
+import type { Effects } from '../apply-effects.js'
+import type { Clock } from '../clock.js'
+import type { ProjectedEvent, Projection } from '../define-projection.js'
+import type { LogSource } from '../log-source.js'
+import type { ParkingLimits } from '../parking.js'
+import { RebuildFailedError, RebuildRunningError, SideMissingError } from '../projection-errors.js'
+import type { ProjectionMetrics } from '../projection-metrics.js'
+import type { ProjectionRow, ProjectionStore } from '../projection-store.js'
+import { buildSide, sideTablesOf } from './build-side.js'
+import type { Governor } from './governor.js'
+import { haveMet, type MeetingOptions, meet, positions } from './meeting.js'
+import { planRebuild, type RebuildPlan } from './plan-rebuild.js'
+import { progressTeller } from './progress-teller.js'
+import { prove } from './prove.js'
+import { rebuildLock } from './rebuild-lock.js'
+import { HOUR_MS, hasEnded, type Proof, type RebuildProgress, type RebuildRequest } from './rebuild-progress.js'
+import { describeTables, dropSide } from './side-tables.js'
+import { type Aside, sideName } from './sides.js'
+import { lockSides, swapSides } from './swap-sides.js'
+
+export interface RebuilderOptions<E extends ProjectedEvent, Tx> {
+  readonly projection: Projection<E, Tx>
+  readonly effects: Effects<E, Tx>
+  readonly kafka: LogSource
+  readonly store: ProjectionStore<Tx>
+  readonly decode: (value: Buffer) => E | Promise<E>
+  readonly logger: Logger
+  readonly metrics: ProjectionMetrics
+  readonly clock: Clock
+  readonly instance: string
+  readonly parkingLimits: ParkingLimits
+  /** Has the control loops of all sides look at once. */
+  readonly lookAtSides: () => Promise<void>
+}
+
+/** Rebuilds one projection, and changes its sides. */
+export interface ProjectionRebuilder {
+  /**
+   * Begins a rebuild; the projection's row tells how it goes on.
+   * @throws RebuildRunningError
+   */
+  start(reason: string, request?: RebuildRequest): Promise<void>
+  /** Does at the start of the process what is due: a newer version is built, a rebuild whose process died is taken up. */
+  begin(): Promise<void>
+  plan(): Promise<RebuildPlan>
+  /** Puts a side that is built in the live one's place, whatever the two differ in. @throws SideMissingError, SidesApartError */
+  cutOver(actor: string): Promise<void>
+  /** Puts the side from before the last cut-over back; what is live becomes that side. @throws SideMissingError, SidesApartError */
+  rollBack(actor: string): Promise<void>
+  /** Drops the side that a rebuild has built or is building. @throws SideMissingError */
+  abandon(actor: string): Promise<void>
+  /** Told what the control loop read. */
+  watch(row: ProjectionRow, sides: readonly ProjectionRow[]): void
+  /** Told how long a transaction of the live side took. */
+  lived(ms: number): void
+  close(): Promise<void>
+}
+
+/**
+ * Where the store has a pool, and the projection's tables are known, a side is built beside the live one, brought to the
+ * same position, proven equal and put in its place. Any other projection is replayed by its ordinary runners from the
+ * beginning, after its read model was emptied; readers then see it fill.
+ */
+export function projectionRebuilder<E extends ProjectedEvent, Tx>(
+  options: RebuilderOptions<E, Tx>,
+): ProjectionRebuilder {
+  const { projection, effects, kafka, store, logger, metrics, clock, instance } = options
+  const { name, topic } = projection
+  const { pool } = store
+  const next = sideName(name, 'next')
+  const prev = sideName(name, 'prev')
+  const closing = new AbortController()
+  const { signal } = closing
+  const canStandAside = pool !== undefined && sideTablesOf(projection) !== undefined && hasSchemas()
+  let working: Promise<void> | undefined
+  let governor: Governor | undefined
+  let isEndingReplay = false
+  let lookedAt = Number.NEGATIVE_INFINITY
+
+  // A `table` side is written by its qualified name; handlers need a search path of their own.
+  function hasSchemas(): boolean {
+    return projection.table !== undefined || store.inSchema !== undefined
+  }
+
+  const lock = () => rebuildLock(poolOf(), name)
+  /** The process that has just shown the end of a rebuild may hold its lock for another moment. */
+  async function lockAfterEnd(): Promise<() => Promise<void>> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await lock()
+      } catch (error) {
+        const progress = (await store.read([name]))[0]?.rebuild
+        if (!(error instanceof RebuildRunningError) || !progress || !hasEnded(progress) || tries >= 20) throw error
+        await clock.wait(100, signal)
+      }
+    }
+  }
+
+  const poolOf = () => {
+    if (pool === undefined) throw new SideMissingError(name, 'has no sides: its store has no pool')
+    return pool
+  }
+
+  const meetingWith = (side: Aside): MeetingOptions => ({
+    live: name,
+    other: sideName(name, side),
+    topic: topic.name,
+    pool: poolOf(),
+    kafka,
+    clock,
+    signal,
+  })
+
+  /** The whole way, from wherever the database says a process before us had come. */
+  async function rebuild(first: RebuildProgress): Promise<void> {
+    const tell = progressTeller(store, name, clock, first)
+    try {
+      await buildSide(
+        { ...options, pool: poolOf(), isTransient: store.isTransient },
+        {
+          signal,
+          tell: (phase, events) => void tell.soon({ phase, events, duty: governor?.duty() ?? 1 }),
+          governed: (one) => {
+            governor = one
+          },
+        },
+      )
+      governor = undefined
+      step('rebuild.built')
+      await tell({ phase: 'catching up' })
+      await caughtUp(next, (events) => tell.soon({ events }))
+      await tell({ phase: 'proving', events: first.total })
+      const shown = await proveNext()
+      const { request = {} } = first
+      await tell('unproven' in shown ? shown : { proof: shown })
+      const objection = 'unproven' in shown || request.cutOver === 'always' ? undefined : objectionTo(shown)
+      if (objection !== undefined) {
+        await tell({ phase: 'built', error: objection })
+        await expireIn(next, request.keepMs ?? HOUR_MS)
+        logger.warn({ projection: name, problem: objection }, 'projection rebuilt but not cut over')
+        return
+      }
+      await tell({ phase: 'cutting over' })
+      await swap('next', { ...tell.now(), phase: 'done', finishedAt: new Date(clock.now()).toISOString() })
+      metrics.rebuildEvents.set({ projection: name }, first.total)
+      logger.info({ projection: name, events: first.total, ...summary(shown) }, 'projection rebuilt')
+    } catch (error) {
+      governor = undefined
+      // Whoever comes next goes on from here.
+      if (signal.aborted || store.isTransient(error)) throw error
+      await dropSide(poolOf(), next)
+      await tell({ phase: 'failed', error: serializeError(error).message })
+      throw error
+    }
+  }
+
+  async function proveNext(): Promise<Proof | { readonly unproven: string }> {
+    const live = (await store.read([name]))[0]
+    if (live?.version !== projection.version) return { unproven: `it replaces version ${live?.version}` }
+    const tables = await describeTables(poolOf(), name, sideTablesOf(projection) ?? [])
+    return prove({ ...meetingWith('next'), tables })
+  }
+
+  /** Waits until the side's runners, in whatever processes, are near the end of the topic. */
+  async function caughtUp(side: string, seen: (events: number) => void): Promise<void> {
+    await options.lookAtSides()
+    for (let still = 0, before = -1; !signal.aborted; ) {
+      const row = (await store.read([side]))[0]
+      if (row === undefined) throw new SideMissingError(name, `has lost its side ${side}`)
+      const failed = row.checkpoints.find(({ failure }) => failure !== null)?.failure
+      if (failed) throw new RebuildFailedError(name, failed.message, { ...failed })
+      const at = new Map(row.checkpoints.map(({ partition, position }) => [partition, position]))
+      const offsets = await kafka.offsets(topic.name)
+      const total = offsets.reduce((sum, { low, high }) => sum + high - low, 0)
+      const lag = offsets.reduce(
+        (sum, { partition, low, high }) => sum + Math.max(0, high - (at.get(partition) ?? low)),
+        0,
+      )
+      seen(total - lag)
+      if (lag <= NEAR) return
+      still = lag === before ? still + 1 : 0
+      before = lag
+      if (still * CATCH_UP_LOOK_MS > UNFOLLOWED_MS) {
+        const version = `version ${row.version} of the projection`
+        throw new SideMissingError(name, `has a side ${side} that nobody follows: is ${version} deployed?`)
+      }
+      await clock.wait(CATCH_UP_LOOK_MS, signal)
+    }
+  }
+
+  /** The moment of change. Readers see the old rows until the commit and the new ones after it, never fewer changes than before. */
+  async function swap(side: Aside, progress: RebuildProgress): Promise<void> {
+    const meeting = meetingWith(side)
+    const { keepMs = HOUR_MS } = progress.request ?? {}
+    await meet(meeting, (ends, isDeserted) =>
+      withTransaction(poolOf(), async (client) => {
+        // Readers queue behind our wait for the live tables: it is short, and tried again.
+        await client.query(`SET LOCAL lock_timeout = '${LOCK_WAIT_MS}ms'`)
+        await lockSides(client, { projection: name, side })
+        if (!haveMet(await positions(client, name, meeting.other), ends, isDeserted)) return undefined
+        step('rebuild.swapping')
+        await swapSides(client, { projection: name, side, keepMs })
+        await client.query(
+          'UPDATE projections.projection SET rebuild = $2::jsonb, rebuild_updated_at = now() WHERE name = $1',
+          [name, JSON.stringify(progress)],
+        )
+        step('rebuild.swapped')
+        return true
+      }).catch((error: unknown) => {
+        // Somebody reads for long: the runners go on meanwhile.
+        if ((error as { code?: string }).code === '55P03') return undefined
+        throw error
+      }),
+    )
+    step('rebuild.cut-over')
+    await options.lookAtSides()
+  }
+
+  const expireIn = (side: string, ms: number) =>
+    poolOf().query(
+      `UPDATE projections.projection SET expires_at = now() + $2::float8 * interval '1 ms' WHERE name = $1`,
+      [side, ms],
+    )
+
+  async function replayInPlace(reason: string): Promise<void> {
+    const offsets = await kafka.offsets(topic.name)
+    const progress: RebuildProgress = {
+      kind: 'replay',
+      phase: 'catching up',
+      events: 0,
+      total: offsets.reduce((sum, { low, high }) => sum + high - low, 0),
+      startedAt: new Date(clock.now()).toISOString(),
+      instance,
+      targets: Object.fromEntries(offsets.map(({ partition, high }) => [partition, high])),
+    }
+    const startAt = new Map(offsets.map(({ partition, low }) => [partition, low]))
+    await store.transaction(async (transaction) => {
+      await transaction.rewind(projection, startAt, progress)
+      await effects.reset(transaction)
+    })
+    logger.info({ projection: name, reason, events: progress.total }, 'projection rebuild started in place')
+  }
+
+  async function work(release: () => Promise<void>, progress: RebuildProgress): Promise<void> {
+    try {
+      await rebuild(progress)
+    } catch (error) {
+      if (signal.aborted) return
+      const isPassing = store.isTransient(error)
+      logger[isPassing ? 'warn' : 'error'](
+        { projection: name, err: serializeError(error) },
+        isPassing ? 'projection rebuild interrupted' : 'projection rebuild failed',
+      )
+      // Taken up again soon, by whoever looks first.
+      if (isPassing) lookedAt = clock.now() - SILENT_MS + RESUME_AFTER_MS
+    } finally {
+      await release()
+      working = undefined
+    }
+  }
+
+  async function resume(): Promise<void> {
+    if (!canStandAside || working !== undefined || signal.aborted) return
+    const release = await lock().catch((error: unknown) => {
+      if (error instanceof RebuildRunningError) return undefined
+      throw error
+    })
+    if (release === undefined) return
+    const row = (await store.read([name]))[0]
+    const progress = row?.rebuild
+    if (!progress || progress.kind === 'replay' || hasEnded(progress)) return release()
+    logger.info({ projection: name, phase: progress.phase }, 'projection rebuild resumed')
+    working = work(release, { ...progress, instance })
+  }
+
+  /** Holds the right to change sides for as long as the work takes. */
+  async function alone<R>(does: () => Promise<R>): Promise<R> {
+    const release = await lock()
+    try {
+      return await does()
+    } finally {
+      await release()
+    }
+  }
+
+  const note = (act: string, actor: string) =>
+    store.transaction((transaction) => transaction.noteAct({ projection: name, act, actor }))
+
+  /** A later version with other tables must know what to put aside. */
+  async function noteTables(): Promise<void> {
+    const tables = await describeTables(poolOf(), name, sideTablesOf(projection) ?? []).catch((error: unknown) => {
+      // It may still live; that it cannot be rebuilt is said when somebody asks for it.
+      if (error instanceof RebuildFailedError) return undefined
+      throw error
+    })
+    if (tables === undefined) return
+    const home = tables.map(({ schema, name: table }) => ({ schema, name: table }))
+    await poolOf().query('UPDATE projections.projection SET tables = $2::jsonb WHERE name = $1', [
+      name,
+      JSON.stringify(home),
+    ])
+  }
+
+  async function sideRow(side: string, missing: string): Promise<ProjectionRow> {
+    const row = (await store.read([side]))[0]
+    if (row === undefined) throw new SideMissingError(name, missing)
+    return row
+  }
+
+  function endReplay(row: ProjectionRow): void {
+    const { rebuild: progress } = row
+    if (progress?.kind !== 'replay' || progress.phase !== 'catching up' || isEndingReplay) return
+    const at = new Map(row.checkpoints.map(({ partition, position }) => [String(partition), position]))
+    const arrived = Object.entries(progress.targets ?? {}).every(([partition, end]) => (at.get(partition) ?? 0) >= end)
+    if (!arrived) return
+    isEndingReplay = true
+    const finishedAt = new Date(clock.now()).toISOString()
+    store
+      .setRebuild(name, { ...progress, phase: 'done', events: progress.total, finishedAt })
+      .then(() => logger.info({ projection: name, events: progress.total }, 'projection rebuilt'))
+      .catch((error: unknown) =>
+        logger.warn({ projection: name, err: serializeError(error) }, 'end of rebuild not stored'),
+      )
+      .finally(() => {
+        isEndingReplay = false
+      })
+  }
+
+  /** A side past its time goes; one nobody works at is taken up. */
+  async function tend(row: ProjectionRow, sides: readonly ProjectionRow[]): Promise<void> {
+    const expired = sides.filter(({ expiresAt }) => expiresAt !== null && expiresAt.getTime() < clock.now())
+    for (const { name: side } of expired) {
+      await alone(() => dropSide(poolOf(), side))
+      logger.info({ projection: name, side }, 'projection side dropped')
+    }
+    const isSilent = row.rebuild && !hasEnded(row.rebuild) && (row.rebuildAgeMs ?? 0) > SILENT_MS
+    if (isSilent && row.rebuild?.kind !== 'replay') await resume()
+  }
+
+  return {
+    async start(reason, request = {}) {
+      if (signal.aborted) throw new RebuildFailedError(name, 'the process is closing')
+      if (!canStandAside) return replayInPlace(reason)
+      const release = await lockAfterEnd()
+      try {
+        const offsets = await kafka.offsets(topic.name)
+        const progress: RebuildProgress = {
+          kind: projection.table === undefined ? 'shadow' : 'fold',
+          phase: 'reading',
+          events: 0,
+          total: offsets.reduce((sum, { low, high }) => sum + high - low, 0),
+          startedAt: new Date(clock.now()).toISOString(),
+          instance,
+          request,
+        }
+        // A side that was built before and not taken is not what is asked for now.
+        await dropSide(poolOf(), next)
+        await store.setRebuild(name, progress)
+        logger.info({ projection: name, reason, events: progress.total }, 'projection rebuild started')
+        working = work(release, progress)
+      } catch (error) {
+        await release()
+        throw error
+      }
+    },
+    cutOver: (actor) =>
+      alone(async () => {
+        await sideRow(next, 'has no next side to cut over to; rebuild it first')
+        await caughtUp(next, () => {})
+        const before = (await store.read([name]))[0]?.rebuild
+        const { error: _, ...progress } = before ?? emptyProgress(instance, clock)
+        await swap('next', { ...progress, phase: 'done', finishedAt: new Date(clock.now()).toISOString() })
+        await note('projections.cut-over', actor)
+        logger.warn({ projection: name, actor }, 'projection cut over')
+      }),
+    rollBack: (actor) =>
+      alone(async () => {
+        await sideRow(prev, 'has no side from before a cut-over to go back to; it was dropped when its time was over')
+        await caughtUp(prev, () => {})
+        const progress = (await store.read([name]))[0]?.rebuild ?? emptyProgress(instance, clock)
+        await swap('prev', progress)
+        await note('projections.roll-back', actor)
+        logger.warn({ projection: name, actor }, 'projection rolled back')
+      }),
+    async abandon(actor) {
+      const row = await sideRow(next, 'has no next side to abandon')
+      // The process that builds it meets the missing side, and ends.
+      await dropSide(poolOf(), row.name)
+      const progress = (await store.read([name]))[0]?.rebuild
+      if (progress) await store.setRebuild(name, { ...progress, phase: 'failed', error: 'abandoned' })
+      await note('projections.abandon', actor)
+      logger.warn({ projection: name, actor }, 'projection rebuild abandoned')
+    },
+    async begin() {
+      const row = (await store.read([name]))[0]
+      if (row === undefined) return
+      if (canStandAside && row.version === projection.version) await noteTables()
+      if (row.version >= projection.version) return resume()
+      const [before] = await store.read([prev])
+      if (before?.version === projection.version) {
+        // Somebody rolled this version back: to try again is their decision.
+        logger.warn(
+          { projection: name, version: projection.version, owner: row.version },
+          'projection version rolled back',
+        )
+        return
+      }
+      if (row.rebuild && !hasEnded(row.rebuild)) return resume()
+      await this.start('a newer version of the projection', { cutOver: 'always' }).catch((error: unknown) => {
+        // Another process of the new version was first.
+        if (!(error instanceof RebuildRunningError)) throw error
+      })
+    },
+    plan: () => planRebuild({ ...options, canStandAside }),
+    watch(row, sides) {
+      endReplay(row)
+      if (!canStandAside || working !== undefined || clock.now() < lookedAt + SILENT_MS) return
+      lookedAt = clock.now()
+      tend(row, sides).catch((error: unknown) => {
+        if (error instanceof RebuildRunningError) return
+        logger.warn({ projection: name, err: serializeError(error) }, 'projection sides not tended')
+      })
+    },
+    lived: (ms) => governor?.lived(ms),
+    async close() {
+      closing.abort()
+      await working
+    },
+  }
+}
+
+/** Why the proof speaks against a cut-over. */
+function objectionTo({ differing, reshaped, parkedLive, parkedNext }: Proof): string | undefined {
+  if (differing > 0) return `${differing} rows differ from the live side`
+  if (reshaped.length > 0) return `${reshaped.join(', ')} have other columns than on the live side`
+  if (parkedNext > parkedLive) return `${parkedNext} users are parked, on the live side ${parkedLive}`
+  return undefined
+}
+
+const summary = (shown: Proof | { readonly unproven: string }) =>
+  'unproven' in shown ? shown : { rows: shown.rows, differing: shown.differing }
+
+const emptyProgress = (instance: string, clock: Clock): RebuildProgress => ({
+  kind: 'fold',
+  phase: 'done',
+  events: 0,
+  total: 0,
+  startedAt: new Date(clock.now()).toISOString(),
+  instance,
+})
+
+/** So few records are left for the meeting. */
+const NEAR = 200
+const CATCH_UP_LOOK_MS = 50
+const UNFOLLOWED_MS = 60_000
+const LOCK_WAIT_MS = 300
+/** A rebuild that has shown no progress for so long may be dead; whether it is, its lock tells. */
+const SILENT_MS = 30_000
+const RESUME_AFTER_MS = 2_000
