@@ -447,7 +447,7 @@ test('a patch comes as merge patch or as JSON, an act without a body; other type
 test('the OpenAPI document tells every address, its bodies with examples, and its problems', async () => {
   const { openapi, paths } = (await app.inject('/openapi.json')).json()
   expect(openapi).toMatch(/^3\.1/)
-  expect(Object.keys(paths).filter((path) => path.startsWith('/v1/'))).toHaveLength(9)
+  expect(Object.keys(paths).filter((path) => path.startsWith('/v1/'))).toHaveLength(10)
   const creation = paths['/v1/users'].post
   const body = creation.requestBody.content['application/json'].schema
   expect(body).toMatchObject({ required: ['userName'], additionalProperties: false, example: { userName: 'ada' } })
