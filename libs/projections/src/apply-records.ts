@@ -340,7 +340,8 @@ function settle<E extends ProjectedEvent, Tx>(
 /**
  * The compare-and-set missed. Either the answer to our own commit was lost on the way, or somebody released parked users or
  * asks us to halt: then the row is still ours and says how it stands. Or another claim owns the partition, and nothing more
- * may be written under this one.
+ * may be written under this one. A position below ours is neither: the database went back, and what lies between is not in
+ * this batch.
  */
 async function afterLoss<E extends ProjectedEvent, Tx>(
   { held, batch, items, to }: Work<E>,
@@ -353,7 +354,8 @@ async function afterLoss<E extends ProjectedEvent, Tx>(
   if (rows === undefined) return DROPPED
   const checkpoint = rows[0]?.checkpoints.find((one) => one.partition === partition)
   const isOurs = checkpoint?.epoch === epoch && checkpoint.claimedBy === owner
-  if (isOurs && (checkpoint.position !== position || checkpoint.parking !== parking)) {
+  const isAhead = isOurs && checkpoint.position > position
+  if (isAhead || (isOurs && checkpoint.position === position && checkpoint.parking !== parking)) {
     const parked = await retryTransient(() => store.parkedUsers(name, [partition]), retrying)
     if (parked === undefined) return DROPPED
     const { haltAt } = checkpoint

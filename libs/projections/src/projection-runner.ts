@@ -342,7 +342,7 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
     const checkpoints = new Map(row.checkpoints.map((checkpoint) => [checkpoint.partition, checkpoint]))
     const again = [...held.values()].filter((partition) => {
       const checkpoint = checkpoints.get(numberOf(partition))
-      return checkpoint !== undefined && askedAt > partition.changedAt && mustReclaim(partition, checkpoint)
+      return checkpoint !== undefined && askedAt > partition.changedAt && mustReclaim(partition, checkpoint, askedAt)
     })
     if (again.length > 0) await claim(again.map(numberOf), row)
     goOn([...held.values()].filter((one) => one.isHalted && !again.includes(one) && !mustHalt(one, checkpoints)))
@@ -365,11 +365,15 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
     }
   }
 
-  function mustReclaim(partition: HeldPartition, checkpoint: Checkpoint): boolean {
+  function mustReclaim(partition: HeldPartition, checkpoint: Checkpoint, askedAt: number): boolean {
     // A rebuild raised the epoch and left the partition to whoever reads it.
     if (checkpoint.epoch !== partition.claim.epoch && checkpoint.claimedBy === null) return true
     // Somebody resumed: the failure is gone from the checkpoint.
     if (partition.state === 'stopped') return checkpoint.epoch === partition.claim.epoch && checkpoint.failure === null
+    // The database is older than it was: a fail-over that lost commits, a backup. A commit since the question looks so too.
+    const { epoch, position } = partition.claim
+    const wentBack = checkpoint.epoch < epoch || (checkpoint.epoch === epoch && checkpoint.position < position)
+    if (wentBack && askedAt > partition.progressAt) return true
     // Taken over by another process: Kafka takes the partition from us too, in a moment. If it does not, the other died.
     if (partition.state === 'running' && checkpoint.epoch > partition.claim.epoch) {
       partition.state = 'lost'

@@ -118,6 +118,34 @@ test('a commit whose answer was lost is not repeated', async () => {
   await projections.close()
 })
 
+test.each([
+  ['and nothing new arrives', 0],
+  ['and more arrives at once', 2],
+])('a database that went back, as after a fail-over that lost commits, is caught up with, %s', async (_, more) => {
+  const log = memoryLog(1)
+  const events = history(6)
+  log.append(0, ...events)
+  const { projections } = run(fixed, log, [byEvent()])
+  await projections.start()
+  const [consumer] = log.consumers
+  await consumer?.assign([0])
+  await consumer?.drain()
+  expect(await seen(events[0]?.userId)).toBe(6)
+  await fixed.pool.query(`
+    UPDATE projections.checkpoint SET position = 4;
+    UPDATE projections."applied_version_by-event" SET version = 4;
+    UPDATE seen SET events = 4`)
+  const others = history(more)
+  log.append(0, ...others)
+  await until(async () => {
+    await consumer?.drain()
+    return (await checkpoint('by-event')).position === 6 + more
+  })
+  expect(await seen(events[0]?.userId)).toBe(6)
+  expect(await projections.deadLetters('by-event').list(10)).toMatchObject({ users: [] })
+  await projections.close()
+})
+
 test('a connection killed between effect and commit loses nothing and doubles nothing', async () => {
   const log = memoryLog(1)
   const events = history(4)
