@@ -10,7 +10,7 @@ export interface CrashPoint {
   /** Passed while the process starts, before it is ready. */
   readonly atStart?: true
   /** Passed only while a fault of its own makes it so (a parked user, a back-log); not part of the plain kill drills. */
-  readonly needs?: 'parked users' | 'a back-log' | 'an import' | 'a rebuild'
+  readonly needs?: 'two relays' | 'parked users' | 'a back-log' | 'an import' | 'a rebuild'
 }
 
 /** Every named step of the code. A test keeps this list and the code equal. */
@@ -30,6 +30,7 @@ export const crashPoints: readonly CrashPoint[] = [
   { step: 'relay.page-read', actor: 'relay', between: 'page of a back-log read, not sent', needs: 'a back-log' },
   { step: 'relay.page-shipped', actor: 'relay', between: 'page acknowledged, position not moved', needs: 'a back-log' },
   { step: 'relay.back-log-ended', actor: 'relay', between: 'last page sent, window open', needs: 'a back-log' },
+  { step: 'relay.fenced', actor: 'relay', between: 'another one leads, nothing given up yet', needs: 'two relays' },
   { step: 'runner.claiming', actor: 'consumer', between: 'assigned by Kafka, not claimed', atStart: true },
   { step: 'runner.claimed', actor: 'consumer', between: 'epochs raised, nothing read', atStart: true },
   { step: 'runner.decoded', actor: 'consumer', between: 'records decoded, no transaction yet' },
@@ -37,6 +38,30 @@ export const crashPoints: readonly CrashPoint[] = [
   { step: 'runner.applied', actor: 'consumer', between: 'in the transaction: effects, versions not recorded' },
   { step: 'runner.versions-recorded', actor: 'consumer', between: 'in the transaction: all of it, not committed' },
   { step: 'runner.committed', actor: 'consumer', between: 'committed, own memory not moved, Kafka not told' },
+  {
+    step: 'rebuild.built',
+    actor: 'consumer',
+    between: 'read model built beside the live one, not caught up',
+    needs: 'a rebuild',
+  },
+  {
+    step: 'rebuild.cut-over',
+    actor: 'consumer',
+    between: 'swapped and committed; runners not told',
+    needs: 'a rebuild',
+  },
+  {
+    step: 'rebuild.swapping',
+    actor: 'consumer',
+    between: 'in the transaction: sides locked, nothing swapped',
+    needs: 'a rebuild',
+  },
+  {
+    step: 'rebuild.swapped',
+    actor: 'consumer',
+    between: 'in the transaction: swapped, not committed',
+    needs: 'a rebuild',
+  },
   { step: 'runner.parked', actor: 'consumer', between: 'in the transaction: users parked', needs: 'parked users' },
   { step: 'redrive.opened', actor: 'consumer', between: 'parked user locked, nothing applied', needs: 'parked users' },
   { step: 'redrive.applied', actor: 'consumer', between: 'letters applied, still there', needs: 'parked users' },

@@ -5,7 +5,7 @@ import type { FaultOutcome, RunOptions } from './fault-outcome.js'
 import { isOnOwnDisk, runOnOwnDisk } from './run-on-own-disk.js'
 import { openStage, type Stage, type StageVerdict } from './stage.js'
 
-const QUIET_WITHIN_MS = { short: 90_000, long: 180_000 } as const
+const QUIET_WITHIN_MS = { short: 120_000, long: 180_000 } as const
 
 /**
  * Goes through faults in one scene, and compares everything after each of them. Faults of one group happen at the same time

@@ -126,7 +126,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       })
     },
     stopTraffic,
-    async verdict(quietWithinMs, stallMs = 30_000) {
+    async verdict(quietWithinMs, stallMs = 60_000) {
       await stopTraffic()
       const unquiet = await scene.quiet(quietWithinMs, stallMs).then(
         () => null,

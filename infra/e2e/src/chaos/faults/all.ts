@@ -5,6 +5,7 @@ import { killKafka, killPostgres } from './kill-servers.js'
 import { killConsumer, killRegistry, killRelay, relayWithoutKafka } from './kill-services.js'
 import { lateCommits } from './late-commits.js'
 import { answersLost, network } from './network.js'
+import { olderBackup } from './older-backup.js'
 import { rebalanceStorm, twoRelays, zombie } from './pauses.js'
 import { poison } from './poison.js'
 import { schemas } from './schemas.js'
@@ -29,6 +30,7 @@ export const faults: readonly Fault[] = [
   poison,
   schemas,
   lateCommits,
+  olderBackup,
   diskFull,
   topicTrimmed,
   topicRecreated,

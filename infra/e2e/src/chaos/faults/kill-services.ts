@@ -35,7 +35,7 @@ export const killRelay: Fault = {
   expects: 'the next term goes on from the stored position; what is sent twice is equal',
   trials: { short: 10, long: 300 },
   async run(stage, { trials, random }) {
-    const points = crashPoints.filter(({ actor }) => actor === 'relay')
+    const points = crashPoints.filter(({ actor, needs }) => actor === 'relay' && needs !== 'two relays')
     stage.startTraffic()
     return repeat(trials, async (trial, problems, count) => {
       const point = points[trial % points.length] as CrashPoint

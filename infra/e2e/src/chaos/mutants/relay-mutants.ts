@@ -49,9 +49,12 @@ export const relayMutants: readonly Mutant[] = [
   },
   {
     name: 'relay-forgets-its-epoch',
-    bug: 'the relay stores its position and renews its lease without comparing the epoch',
+    bug: 'the relay stores its position, renews its lease and takes a producer epoch without comparing its own',
     file: 'libs/outbox/dist/relay/relay-state.js',
-    edits: [{ find: 'WHERE epoch = $1 AND snap::text = $2', replace: 'WHERE $1::bigint > 0 AND $2::text IS NOT NULL' }],
+    edits: [
+      { find: 'WHERE epoch = $1 AND snap::text = $2', replace: 'WHERE $1::bigint > 0 AND $2::text IS NOT NULL' },
+      { find: 'WHERE epoch = $1 AND kafka_cluster = $2', replace: 'WHERE $1::bigint > 0 AND kafka_cluster = $2' },
+    ],
     fault: 'two-relays',
     trials: 2,
     caughtBy: ['I12', 'I1', 'I3'],
