@@ -196,6 +196,16 @@ describe('projections', () => {
   })
 
   const POST = 'POST /admin/projections/people/rebuild'
+  const PLAN = {
+    kind: 'fold',
+    events: 100,
+    tables: ['public.person'],
+    rows: 90,
+    bytes: 2e6,
+    seconds: 125,
+    estimatedBy: 'sample',
+  }
+  beforeEach(() => services.answers.set('GET /admin/projections/people/rebuild', PLAN))
 
   test('rebuild does nothing without --yes where nobody can be asked, nor with --dry-run', async () => {
     const unconfirmed = await ask('projections', 'rebuild', 'people')
@@ -203,7 +213,10 @@ describe('projections', () => {
     expect(unconfirmed.stderr).toContain('A rebuild of people reads 100 events of users.lifecycle.v1')
     const dry = await ask('projections', 'rebuild', 'people', '--dry-run', '--yes', '--json')
     expect(dry.code).toBe(0)
-    expect(JSON.parse(dry.stdout)).toEqual({ projection: 'people', dryRun: true, events: 100, partitions: 2 })
+    expect(JSON.parse(dry.stdout)).toEqual({ projection: 'people', dryRun: true, ...PLAN })
+    expect((await ask('projections', 'rebuild', 'people', '--dry-run')).stdout).toMatch(
+      /reads 100 events of users.lifecycle.v1 and fills public.person anew .*about 2 m 05 s by a sample/,
+    )
     expect(services.requests).not.toContain(POST)
   })
 
@@ -216,6 +229,7 @@ describe('projections', () => {
   test.each([
     ['done', 0, /is rebuilt from 100 events in 2 s\.\n$/],
     ['failed', 1, /failed, the read model is as before: no room/],
+    ['built', 1, /1 row differs .*\n {2}person u1: name "b" -> "a"\n.*projections cut-over people/],
   ])('rebuild --wait follows its own rebuild, not the one before, until it is %s', async (phase, code, said) => {
     const before = { kind: 'fold', phase: 'done', events: 1, total: 1, startedAt: '2026-01-01T00:00:00.000Z' }
     const rebuild = { ...before, events: 50, total: 100, startedAt: '2026-01-02T00:00:00.000Z' }
@@ -224,6 +238,7 @@ describe('projections', () => {
       phase,
       finishedAt: '2026-01-02T00:00:02.000Z',
       ...(phase === 'failed' && { error: 'no room' }),
+      ...(phase === 'built' && { error: '1 rows differ from the live side', proof: PROOF }),
     }
     const seen = [before, before, { ...rebuild, phase: 'reading' }, { ...rebuild, ...end }]
     services.answers.set('GET /admin/projections', () => ({ items: [{ ...PEOPLE, rebuild: seen.shift() }] }))
@@ -234,6 +249,35 @@ describe('projections', () => {
     expect(services.requests.filter((one) => one === POST)).toHaveLength(1)
     expect(seen).toEqual([])
   })
+})
+
+const PROOF = {
+  rows: 200,
+  differing: 1,
+  differences: [{ table: 'person', key: 'u1', live: { name: 'b' }, other: { name: 'a' } }],
+  reshaped: [],
+  parkedLive: 0,
+  parkedNext: 0,
+  tookMs: 12,
+}
+
+test.each([
+  ['cut-over', 'cut-over', 'next'],
+  ['rollback', 'roll-back', 'prev'],
+  ['abandon', 'abandon-rebuild', 'next'],
+])('projections %s asks, tells what it would do, and does it', async (verb, path, side) => {
+  const post = `POST /admin/projections/people/${path}`
+  const there = { side, version: 2, state: 'running', lagRecords: 3, parkedUsers: 0, expiresAt: null }
+  services.answers.set('GET /admin/projections', { items: [{ ...PEOPLE, sides: [there] }] })
+  services.answers.set(post, PEOPLE)
+  expect(await ask('projections', verb, 'people')).toMatchObject({ code: 2 })
+  const dry = await ask('projections', verb, 'people', '--dry-run')
+  expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining('version 2, 3 records behind the topic') })
+  expect(services.requests).not.toContain(post)
+  expect(await ask('projections', verb, 'people', '--yes')).toMatchObject({ code: 0 })
+  expect(services.requests).toContain(post)
+  services.answers.set('GET /admin/projections', { items: [PEOPLE] })
+  expect(await ask('projections', verb, 'people', '--dry-run')).toMatchObject({ code: 1 })
 })
 
 describe('users compare', () => {

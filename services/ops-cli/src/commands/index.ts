@@ -12,6 +12,11 @@ import { projectionsPauseCommand } from './projections-pause.js'
 import { projectionsRebuildCommand } from './projections-rebuild.js'
 import { projectionsReplayCommand } from './projections-replay.js'
 import { projectionsResumeCommand } from './projections-resume.js'
+import {
+  projectionsAbandonCommand,
+  projectionsCutOverCommand,
+  projectionsRollbackCommand,
+} from './projections-sides.js'
 import { projectionsVerifyCommand } from './projections-verify.js'
 import { schemasCheckCommand } from './schemas-check.js'
 import { schemasRegisterCommand } from './schemas-register.js'
@@ -33,6 +38,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   { noun: 'users', command: usersPropagationCommand },
   { noun: 'projections', about: 'read models: state, pause, rebuild, verify, replay', command: projectionsListCommand },
   { noun: 'projections', command: projectionsRebuildCommand },
+  { noun: 'projections', command: projectionsCutOverCommand },
+  { noun: 'projections', command: projectionsRollbackCommand },
+  { noun: 'projections', command: projectionsAbandonCommand },
   { noun: 'projections', command: projectionsVerifyCommand },
   { noun: 'projections', command: projectionsReplayCommand },
   { noun: 'projections', command: projectionsPauseCommand },
