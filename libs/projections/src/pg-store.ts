@@ -1,6 +1,6 @@
 import { isTransientDatabaseError, type Pool, type PoolClient, withTransaction } from '@rollcall/database'
 import type { ProjectionStore } from './projection-store.js'
-import { type StoreConnection, sqlStore } from './sql-store.js'
+import { SEARCH_FIRST, type StoreConnection, sqlStore } from './sql-store.js'
 import { quoted } from './table-rows.js'
 
 /** The store over a pg pool; handlers get the pool's client as `tx`. */
@@ -21,5 +21,3 @@ function connection(pool: Pool, schema?: string): StoreConnection<PoolClient> {
     inSchema: (name) => connection(pool, name),
   }
 }
-
-const SEARCH_FIRST = "SELECT set_config('search_path', $1 || ', ' || current_setting('search_path'), true)"

@@ -1,6 +1,7 @@
 import { isTransientDatabaseError, type Pool, type Sql, type SqlStatement } from '@rollcall/database'
 import type { ProjectionStore } from './projection-store.js'
-import { type StoreConnection, sqlStore } from './sql-store.js'
+import { SEARCH_FIRST, type StoreConnection, sqlStore } from './sql-store.js'
+import { quoted } from './table-rows.js'
 
 /** What the store needs of a generated Prisma client, whichever schema it was generated from. */
 export interface PrismaTransactions<Tx extends PrismaRaw> extends PrismaRaw {
@@ -15,9 +16,14 @@ export interface PrismaRaw {
   $executeRawUnsafe(text: string, ...values: unknown[]): PromiseLike<number>
 }
 
-export interface PrismaStoreOptions {
-  /** The pool under the Prisma adapter. It lets a `table` projection rebuild by COPY. */
+export interface PrismaStoreOptions<Tx extends PrismaRaw = PrismaRaw> {
+  /** The pool under the Prisma adapter. Rebuilds beside the live read model need it. */
   readonly pool?: Pool
+  /**
+   * Makes the same client with its models in another schema, so that handlers can fill a side that is not live:
+   * `(schema) => new PrismaClient({ adapter: prismaAdapter(pool, schema) })`.
+   */
+  readonly inSchema?: (schema: string) => PrismaTransactions<Tx>
   /** Longest one batch may take. @default 60000 */
   readonly transactionTimeoutMs?: number
 }
@@ -25,16 +31,31 @@ export interface PrismaStoreOptions {
 /** The store over a Prisma client; handlers get the interactive transaction's client as `tx`. */
 export function prismaStore<Tx extends PrismaRaw>(
   prisma: PrismaTransactions<Tx>,
-  { pool, transactionTimeoutMs = 60_000 }: PrismaStoreOptions = {},
+  options: PrismaStoreOptions<Tx> = {},
 ): ProjectionStore<Tx> {
-  const connection: StoreConnection<Tx> = {
+  return sqlStore(connection(prisma, options))
+}
+
+function connection<Tx extends PrismaRaw>(
+  prisma: PrismaTransactions<Tx>,
+  options: PrismaStoreOptions<Tx>,
+  schema?: string,
+): StoreConnection<Tx> {
+  const { pool, inSchema, transactionTimeoutMs = 60_000 } = options
+  return {
     sql: rawSql(prisma),
     transaction: (work) =>
-      prisma.$transaction((tx) => work(tx, rawSql(tx)), { maxWait: 10_000, timeout: transactionTimeoutMs }),
+      prisma.$transaction(
+        async (tx) => {
+          if (schema !== undefined) await rawSql(tx).query(SEARCH_FIRST, [quoted(schema)])
+          return work(tx, rawSql(tx))
+        },
+        { maxWait: 10_000, timeout: transactionTimeoutMs },
+      ),
     isTransient: (error) => isTransientDatabaseError(error) || isTransientPrismaError(error),
     ...(pool === undefined ? {} : { pool }),
+    ...(inSchema === undefined ? {} : { inSchema: (name: string) => connection(inSchema(name), options, name) }),
   }
-  return sqlStore(connection)
 }
 
 function rawSql(client: PrismaRaw): Sql {

@@ -37,6 +37,9 @@ export interface StoreConnection<Tx> {
   readonly pool?: Pool
 }
 
+/** Puts a schema, quoted, before the others of the search path, until the end of the transaction. */
+export const SEARCH_FIRST = "SELECT set_config('search_path', $1 || ', ' || current_setting('search_path'), true)"
+
 /** The store over the tables of the Postgres schema `projections`. */
 export function sqlStore<Tx>(connection: StoreConnection<Tx>): ProjectionStore<Tx> {
   const { sql } = connection

@@ -80,9 +80,11 @@ afterEach(async () => {
   await Promise.all(started.splice(0).map((one) => one.close()))
 })
 
-async function run(): Promise<RunningProjections> {
-  const store = prismaStore(prisma)
-  const running = runProjections([byPrisma()], {
+async function run(projection = byPrisma()): Promise<RunningProjections> {
+  const { pool } = database
+  const inSchema = (schema: string) => new PrismaClient({ adapter: prismaAdapter(pool, schema) })
+  const store = prismaStore<Prisma.TransactionClient>(prisma, { pool, inSchema })
+  const running = runProjections([projection], {
     kafka,
     database: store,
     codec,
@@ -116,6 +118,22 @@ test('effects through Prisma, versions and checkpoint commit together; a rebuild
   await running.rebuild('by-prisma')
   await running.waitFor(created.userId, 2, 15_000)
   for (const { userId } of others) await running.waitFor(userId, 1, 15_000)
+  expect(await prisma.person.findMany({ orderBy: { userId: 'asc' } })).toEqual(before)
+})
+
+test('handlers written with Prisma fill a side of their own, which is proven equal and put in place', async () => {
+  const { reset: _, ...handlers } = byPrisma()
+  const running = await run({ ...handlers, tables: ['person'] } as ReturnType<typeof byPrisma>)
+  const [first] = await prisma.person.findMany({ orderBy: { userId: 'asc' } })
+  const before = await prisma.person.findMany({ orderBy: { userId: 'asc' } })
+  expect(first).toBeDefined()
+  await running.rebuild('by-prisma')
+  const deadline = Date.now() + 60_000
+  const rebuild = async () => (await running.status())[0]?.rebuild
+  while (!/done|failed|built/.test((await rebuild())?.phase ?? '') && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  expect(await rebuild()).toMatchObject({ kind: 'shadow', phase: 'done', proof: { differing: 0 } })
   expect(await prisma.person.findMany({ orderBy: { userId: 'asc' } })).toEqual(before)
 })
 
