@@ -7,7 +7,7 @@ import { faults } from './chaos/faults/all.js'
 import { mutantNamed, mutants } from './chaos/mutants/all.js'
 import { boundOf, faultsText, mutantsText, provenance, writeResults } from './chaos/results.js'
 import { runFaults } from './chaos/run-faults.js'
-import { runControls, runMutants } from './chaos/run-mutants.js'
+import { type MutantOutcome, runControls, runMutants } from './chaos/run-mutants.js'
 import { printTable } from './print-table.js'
 
 const startedAt = new Date()
@@ -32,7 +32,15 @@ async function main(): Promise<number> {
 async function runMatrix(options: ChaosOptions): Promise<number> {
   const chosen = options.faults.map((name) => faults.find((fault) => fault.name === name) as Fault)
   say(`seed ${options.seed}: ${chosen.length} faults`)
-  const outcomes = await runFaults(chosen, { ...options, say, done: sayOutcome })
+  const soFar: FaultOutcome[] = []
+  const done = (outcome: FaultOutcome) => {
+    soFar.push(outcome)
+    sayOutcome(outcome)
+    const where = provenance(command, startedAt)
+    const data = { ...where, seed: options.seed, outcomes: soFar }
+    save(options, `chaos-${options.length}`, faultsText(where, soFar), data)
+  }
+  const outcomes = await runFaults(chosen, { ...options, say, done })
   console.log()
   printTable(
     ['', 'fault', 'trials', 'violations', '95 % bound', 'seconds'],
@@ -40,9 +48,6 @@ async function runMatrix(options: ChaosOptions): Promise<number> {
   )
   const apart = process.env.ROLLCALL_CHAOS_OUTCOME
   if (apart !== undefined) writeFileSync(apart, JSON.stringify(outcomes))
-  const where = provenance(command, startedAt)
-  const name = `chaos-${options.length}`
-  save(options, name, faultsText(where, outcomes), { ...where, seed: options.seed, outcomes })
   return outcomes.every(({ violations }) => violations === 0) ? 0 : 1
 }
 
@@ -50,8 +55,12 @@ async function runMutation(options: ChaosOptions): Promise<number> {
   const { mutant, seed } = options
   const chosen = mutant.length === 0 ? mutants : mutant.map(mutantNamed)
   say(`seed ${seed}: ${chosen.length} mutants`)
-  const outcomes = await runMutants(chosen, { seed, say })
-  const controls = await runControls(chosen, { seed, say })
+  const keep = (outcomes: readonly MutantOutcome[], controls: readonly MutantOutcome[]) => {
+    const where = provenance(command, startedAt)
+    return save(options, 'mutants', mutantsText(where, outcomes, controls), { ...where, seed, outcomes, controls })
+  }
+  const outcomes = await runMutants(chosen, { seed, say, done: (soFar) => keep(soFar, []) })
+  const controls = await runControls(chosen, { seed, say, done: (soFar) => keep(outcomes, soFar) })
   console.log()
   printTable(
     ['bug', 'fault', 'trials', 'caught', 'by'],
@@ -63,8 +72,6 @@ async function runMutation(options: ChaosOptions): Promise<number> {
       Object.keys(one.spoke).join(', '),
     ]),
   )
-  const where = provenance(command, startedAt)
-  save(options, 'mutants', mutantsText(where, outcomes, controls), { ...where, seed, outcomes, controls })
   return outcomes.every(({ isCaught }) => isCaught) && controls.every(({ spoke }) => Object.keys(spoke).length === 0)
     ? 0
     : 1
@@ -89,9 +96,9 @@ function sayOutcome(outcome: FaultOutcome): void {
   for (const problem of problems.slice(0, 20)) say(`  VIOLATION ${problem}`)
 }
 
-/** A bound holds for trials without a violation only. */
+/** After each fault or mutant, so that a run that is cut short has left what it did. */
 function save({ results }: ChaosOptions, name: string, text: string, data: unknown): void {
-  if (results !== undefined) say(`written to ${writeResults(results, name, text, data)}`)
+  if (results !== undefined) writeResults(results, name, text, data)
 }
 
 function say(line: string): void {

@@ -43,8 +43,9 @@ export function parseChaosOptions(args: readonly string[]): ChaosOptions | 'help
   const mutant = names(values.mutant)
   const mutants = values.mutants || mutant.length > 0
   const length = values.short ? 'short' : 'long'
-  const writes =
-    !values['no-results'] && (values.results !== undefined || mutants || (length === 'long' && chosen.length === 0))
+  // What is left out would be missing in the file of the day.
+  const isWhole = mutants ? mutant.length === 0 : length === 'long' && chosen.length === 0
+  const writes = !values['no-results'] && (values.results !== undefined || isWhole)
   return {
     faults: chosen.length > 0 ? chosen : faults.map(({ name }) => name),
     length,

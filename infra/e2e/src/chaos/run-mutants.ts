@@ -22,13 +22,20 @@ export interface MutantOutcome {
   readonly seconds: number
 }
 
+export interface MutantOptions {
+  readonly seed: number
+  readonly say: (line: string) => void
+  /** Told after each with all so far, so that a run that is cut short has shown what it did. */
+  readonly done: (outcomes: readonly MutantOutcome[]) => void
+}
+
 /** How often the fault is done again before a mutant counts as missed. */
 const ROUNDS = 3
 
 /** Seeds each bug into the services of a scene of its own, does the fault that shows it, and asks the checkers. */
 export async function runMutants(
   mutants: readonly Mutant[],
-  { seed, say }: { readonly seed: number; readonly say: (line: string) => void },
+  { seed, say, done }: MutantOptions,
 ): Promise<MutantOutcome[]> {
   const outcomes: MutantOutcome[] = []
   for (const mutant of mutants) {
@@ -38,6 +45,7 @@ export async function runMutants(
       `${outcome.isCaught ? 'caught' : 'MISSED'}: ${mutant.name} after ${outcome.trials} trials of ${mutant.fault}, ` +
         `${outcome.seconds} s; ${JSON.stringify(outcome.spoke)} ${outcome.example}`,
     )
+    done(outcomes)
   }
   return outcomes
 }
@@ -45,7 +53,7 @@ export async function runMutants(
 /** The same faults without a bug: what they find there would be a false alarm. */
 export async function runControls(
   mutants: readonly Mutant[],
-  { seed, say }: { readonly seed: number; readonly say: (line: string) => void },
+  { seed, say, done }: MutantOptions,
 ): Promise<MutantOutcome[]> {
   const used = new Map(mutants.map((mutant) => [mutant.fault, mutant]))
   const outcomes: MutantOutcome[] = []
@@ -57,6 +65,7 @@ export async function runControls(
     say(
       `${isQuiet ? 'passes' : 'FALSE ALARM'}: no mutant, ${outcome.trials} trials of ${fault}, ${outcome.seconds} s; ${outcome.example}`,
     )
+    done(outcomes)
   }
   return outcomes
 }

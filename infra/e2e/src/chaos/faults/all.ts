@@ -1,6 +1,7 @@
 import type { Fault } from '../fault.js'
 import { calm, duplicates, gaps } from './deliveries.js'
 import { diskFull } from './disk-full.js'
+import { killRebuild } from './kill-rebuild.js'
 import { killKafka, killPostgres } from './kill-servers.js'
 import { killConsumer, killRegistry, killRelay, relayWithoutKafka } from './kill-services.js'
 import { lateCommits } from './late-commits.js'
@@ -20,6 +21,7 @@ export const faults: readonly Fault[] = [
   killPostgres,
   killKafka,
   relayWithoutKafka,
+  killRebuild,
   network,
   answersLost,
   duplicates,
