@@ -1,4 +1,6 @@
-export { type Rule, type StoreSubject, storeRules } from './contracts/store-rules.js'
+export { type LogSubject, logRules } from './contracts/log-rules.js'
+export type { Rule } from './contracts/rule.js'
+export { type StoreSubject, storeRules } from './contracts/store-rules.js'
 export { type ProjectionCorpusOptions, projectionCorpus } from './projection-corpus.js'
 export {
   type Expectation,

@@ -3,12 +3,7 @@ import type { Parking } from '../../parking.js'
 import type { PartitionFailure } from '../../partition-failure.js'
 import type { Claim, Move, ProjectionStore, StoreTransaction } from '../../projection-store.js'
 import type { RebuildProgress } from '../../rebuild/rebuild-progress.js'
-
-/** One thing that every implementation of a port must do; rejects when it does not. */
-export interface Rule<Subject> {
-  readonly name: string
-  check(subject: Subject): Promise<void>
-}
+import type { Rule } from './rule.js'
 
 /** A store on a database of its own, and a look at the table `contract_row (user_id uuid PRIMARY KEY, name text)` in it. */
 export interface StoreSubject {

@@ -1,5 +1,6 @@
 import type { ProjectionStore } from '../../projection-store.js'
 import { Blocked, type MemoryDatabase, type MemorySession } from './memory-database.js'
+import { type MemoryLog, memoryLog } from './memory-log.js'
 import { memoryStore, type Step } from './memory-store.js'
 import type { MemoryTables } from './memory-tables.js'
 
@@ -31,3 +32,13 @@ function ended(session: MemorySession, holder: MemorySession): Promise<void> {
     })
   })
 }
+
+/** The log in memory without a simulator: what is to happen, happens on the next turn of the event loop. */
+export const liveLog = (topic: string, partitions: number): MemoryLog =>
+  memoryLog(topic, partitions, {
+    after: (inMs, actor, work) => void setTimeout(() => actor?.isAlive !== false && work(), inMs),
+    step: async (_, __, execute) => execute(),
+    latency: () => 0,
+    below: () => 0,
+    delivery: (_, asked) => asked,
+  })

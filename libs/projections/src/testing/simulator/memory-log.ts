@@ -164,6 +164,7 @@ function memoryConsumer(
   const lanes = new Map<number, Lane>()
   const running = new Set<Promise<void>>()
   let isClosing = false
+  let joins = 0
   let firstJoin: (() => void) | undefined
 
   const laneOf = (partition: number): Lane => {
@@ -271,22 +272,38 @@ function memoryConsumer(
     })
   }
 
-  /** What changed hands meanwhile is left to the newer claim. */
+  /** After a join: asks for all that have no position, until it is answered or there is another join. */
+  async function askUntilAnswered(): Promise<void> {
+    const mine = ++joins
+    for (let failures = 0; mine === joins && !isClosing; ) {
+      try {
+        await askOnce(held().filter(({ position }) => position === undefined))
+        firstJoin?.()
+        return
+      } catch {
+        const waitMs = Math.min(initialBackoffMs * 2 ** failures++, maxBackoffMs)
+        await new Promise<void>((resolve) => world.after(waitMs, actor, resolve))
+      }
+    }
+  }
+
   async function ask(asked: readonly Lane[]): Promise<void> {
     const claims = asked.map(({ claim }) => claim)
-    const mine = (lane: Lane, index: number) => lane.claim === claims[index]
     try {
-      const answer = await options.assigned(asked.map(({ partition }) => partition))
-      for (const [index, lane] of asked.entries()) {
-        if (!mine(lane, index)) continue
-        lane.position = answer.get(lane.partition) ?? 0
-        fetchSoon(lane)
-      }
-      firstJoin?.()
+      await askOnce(asked)
     } catch {
-      for (const [index, lane] of asked.entries()) if (mine(lane, index)) backOff(lane)
-      // Without a partition there is no lane to ask again for.
-      if (asked.length === 0 && !isClosing) world.after(initialBackoffMs, actor, () => void ask([]))
+      for (const [index, lane] of asked.entries()) if (lane.claim === claims[index]) backOff(lane)
+    }
+  }
+
+  /** What changed hands meanwhile is left to the newer claim. */
+  async function askOnce(asked: readonly Lane[]): Promise<void> {
+    const claims = asked.map(({ claim }) => claim)
+    const answer = await options.assigned(asked.map(({ partition }) => partition))
+    for (const [index, lane] of asked.entries()) {
+      if (lane.claim !== claims[index]) continue
+      lane.position = answer.get(lane.partition) ?? 0
+      fetchSoon(lane)
     }
   }
 
@@ -299,7 +316,7 @@ function memoryConsumer(
       const mine = assigned.map(laneOf)
       for (const lane of mine) claimAnew(lane, undefined)
       if (lost.length > 0) options.revoked?.(lost.map(({ partition }) => partition))
-      void ask(mine)
+      void askUntilAnswered()
     },
     thrownOut() {
       const lost = held()

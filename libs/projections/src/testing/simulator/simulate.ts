@@ -46,6 +46,8 @@ export interface Simulation {
   readonly steps: number
   /** Milliseconds that passed in all schedules together. */
   readonly virtualMs: number
+  /** Faults planned, in all seeds. */
+  readonly faults: number
   readonly failure: SimulationFailure | undefined
 }
 
@@ -78,20 +80,22 @@ export async function simulate<E extends ProjectedEvent, Tx>(
   const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs
   let steps = 0
   let virtualMs = 0
+  let faults = 0
   for (let done = 0; done < count; done++) {
     const schedule = scheduleOf(from + done, shape)
     const outcome = await withoutStacks(() => runSchedule(subject, schedule))
     steps += outcome.steps
     virtualMs += outcome.virtualMs
+    faults += schedule.faults.length
     if (outcome.broken !== undefined) {
-      return { seeds: done + 1, steps, virtualMs, failure: await explained(subject, schedule, outcome) }
+      return { seeds: done + 1, steps, virtualMs, faults, failure: await explained(subject, schedule, outcome) }
     }
     if ((done + 1) % 100 === 0) {
       progress?.(done + 1)
-      if (performance.now() > deadline) return { seeds: done + 1, steps, virtualMs, failure: undefined }
+      if (performance.now() > deadline) return { seeds: done + 1, steps, virtualMs, faults, failure: undefined }
     }
   }
-  return { seeds: count, steps, virtualMs, failure: undefined }
+  return { seeds: count, steps, virtualMs, faults, failure: undefined }
 }
 
 /**

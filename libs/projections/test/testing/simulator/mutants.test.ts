@@ -10,6 +10,9 @@ type Store = ProjectionStore<MemoryTables>
 type Transaction = StoreTransaction<MemoryTables>
 type Options = SimulateOptions<Event, MemoryTables>
 
+// Thousands of schedules take their time on a loaded machine.
+jest.setTimeout(300_000)
+
 const MOST_SEEDS = 3_000
 
 const people = defineProjection<Event>({

@@ -1,6 +1,10 @@
+import { jest } from '@jest/globals'
 import { type UserLifecycleEvent, userLifecycle } from '@rollcall/events'
 import { defineProjection, projectionsWith } from '../../../src/index.js'
 import { expectSimulated, type MemoryTables, simulate } from '../../../src/testing/index.js'
+
+// Thousands of schedules take their time on a loaded machine.
+jest.setTimeout(300_000)
 
 const SEEDS = 200
 
