@@ -10,6 +10,7 @@ import { project } from './benches/project.js'
 import { propagation } from './benches/propagation.js'
 import { rebuild } from './benches/rebuild.js'
 import { relay } from './benches/relay.js'
+import { simulate } from './benches/simulate.js'
 import { start } from './benches/start.js'
 import { verify } from './benches/verify.js'
 import { write } from './benches/write.js'
@@ -29,5 +30,6 @@ export const benches: readonly Bench[] = [
   start,
   failover,
   propagation,
+  simulate,
   peers,
 ]
