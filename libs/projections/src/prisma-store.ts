@@ -77,6 +77,13 @@ const TRANSIENT = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028',
 
 function isTransientPrismaError(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
-  const { code, meta } = error as { code?: unknown; meta?: { driverAdapterError?: unknown } }
-  return (typeof code === 'string' && TRANSIENT.has(code)) || isTransientDatabaseError(meta?.driverAdapterError)
+  const { code, meta } = error as { code?: unknown; meta?: { driverAdapterError?: DriverAdapterError } }
+  if (typeof code === 'string' && TRANSIENT.has(code)) return true
+  const adapterError = meta?.driverAdapterError
+  // Of a raw query (P2010) only this says what Postgres said.
+  return isTransientDatabaseError(adapterError) || isTransientDatabaseError({ code: adapterError?.cause?.originalCode })
+}
+
+interface DriverAdapterError {
+  readonly cause?: { readonly originalCode?: unknown }
 }
