@@ -1,6 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { createTestDatabase, type TestDatabase } from '@rollcall/database/testing'
 import { testEndpoints } from '@rollcall/dev'
 import { cloudEventHeaders, createCodec, userLifecycle } from '@rollcall/events'
@@ -116,6 +118,19 @@ describe('the service of the README', () => {
     const [exit] = await once(child, 'exit')
     expect(exit).toBe(0)
   })
+})
+
+test('the simulation of the README runs as it stands there', async () => {
+  const home = new URL(`../dist/readme-simulation-${process.pid}/`, import.meta.url)
+  await mkdir(home, { recursive: true })
+  try {
+    await writeFile(new URL('main.mjs', home), block('js'))
+    const { NODE_OPTIONS: _, ...env } = process.env
+    const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(new URL('main.mjs', home))], { env })
+    expect(stdout).toBe('100 seeds: every law held\n')
+  } finally {
+    await rm(home, { recursive: true, force: true })
+  }
 })
 
 test('the README names every error code and every metric, and no other', async () => {
