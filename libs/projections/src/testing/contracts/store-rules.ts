@@ -38,7 +38,7 @@ export const storeRules: readonly Rule<StoreSubject>[] = [
       ])
       await move(store, [to(claimOf(first, 0), 9)])
       const [again] = await store.claim(NAME, 'b', new Map([[0, 0]]))
-      assert.deepEqual(again, { name: NAME, owner: 'b', partition: 0, position: 9, epoch: 2, parking: 0 })
+      assert.deepEqual(again, { name: NAME, owner: 'b', partition: 0, position: 9, epoch: 2, parking: 0, haltAt: null })
       const [row] = await store.read([NAME])
       assert.equal(row?.checkpoints.find(({ partition }) => partition === 0)?.claimedBy, 'b')
     },
