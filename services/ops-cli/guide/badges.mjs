@@ -49,6 +49,10 @@ app.get(
   '/badges/:id',
   async ({ params }) => (await pool.query('SELECT * FROM badge WHERE user_id = $1', [params.id])).rows,
 )
-const onClose = () => Promise.all([projections.close(), kafka.close()]).then(() => pool.end())
+const onClose = async () => {
+  await projections.close()
+  await kafka.close()
+  await pool.end()
+}
 address = await serve(app, { host: '127.0.0.1', port: 7420, logger, onClose })
 await projections.start()

@@ -53,11 +53,12 @@ const BLOCK = /```bash\n([\s\S]*?)```(\n\n```text\n([\s\S]*?)```)?/g
 export const constantPart = (printed: string): string =>
   printed
     .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<id>')
-    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
-    .replace(/\b[\w.-]+:\d+:[0-9a-f]+\b/g, '<instance>')
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)/g, '<time>')
+    .replace(/\b[\w.-]+:\d+[:#][0-9a-f]+\b/g, '<instance>')
     .replace(/\b[\d,.]+(?= (?:s|ms|min|lines\/s|events\/s)\b)/g, '<n>')
     .replace(/\[\d+\] offset \d+/g, '[<n>] offset <n>')
     .replace(/\b127\.0\.0\.1:\d+/g, '<address>')
+    .replace(/(?<![\w.-])\d[\d,.]*(?![\w-])/g, '<n>')
     .replace(/[ \t]+/g, ' ')
     .trim()
 
