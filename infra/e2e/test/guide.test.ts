@@ -144,26 +144,6 @@ test('the relay is stuck: none runs, one is started', async () => {
   expectAsSaid(await run('relay-stuck', before))
 }, 120_000)
 
-test('the database was restored: the relay refuses, is given a position again, and goes on', async () => {
-  const relay = stack.process('relay')
-  const restored = async () => {
-    await relay.stop()
-    await newUser('unsent')
-    // As a dump restored into a young cluster: the same rows and position, transaction ids of the future.
-    await registryDatabase(`
-      UPDATE outbox.relay SET system_identifier = 1, heartbeat_at = '-infinity',
-        snap = ((pg_snapshot_xmin(snap)::text::bigint + 3000000000)::text || ':' || (pg_snapshot_xmax(snap)::text::bigint + 3000000000)::text || ':')::pg_snapshot;
-      UPDATE outbox.message SET xid = (xid::text::bigint + 3000000000)::text::xid8`)
-    await relay.start().catch(() => undefined)
-    await until({ what: 'the relay refuses', timeoutMs: 60_000 }, () =>
-      readFileSync(stack.services.relay.logFile, 'utf8').includes('ERR_OUTBOX_DATABASE_CHANGED'),
-    )
-    await relay.stop()
-  }
-  const before = { 'rollcall status\n': once(restored), 'until npx': once(() => relay.start()) }
-  expectAsSaid(await run('database-restored', before))
-}, 120_000)
-
 const LEADING = "SELECT FROM outbox.relay WHERE heartbeat_at > now() - interval '10 seconds'"
 
 function once(act: () => Promise<void>): () => Promise<void> {

@@ -148,7 +148,9 @@ async function retry(
   await context.terminal.result(userId === undefined ? { results } : results[0], () =>
     results.length === 0
       ? 'No user is parked.'
-      : results.map((result) => `${result.userId}: ${spoken(result, 'were')}`).join('\n'),
+      : results
+          .map((result) => `${result.userId}: ${spoken(result, result.applied === 1 ? 'was' : 'were')}`)
+          .join('\n'),
   )
   return results.every(({ left }) => left === 0) ? 'done' : 'wrong'
 }
