@@ -33,7 +33,7 @@ export async function runPage(page: string, { cwd, env, addresses, before = {} }
   try {
     for (const [, commands = '', output, said] of text.matchAll(BLOCK)) {
       for (const [mark, act] of Object.entries(before)) if (commands.includes(mark)) await act()
-      const printed = backOn(await shell.run(onto(commands, addresses)), addresses)
+      const printed = withoutProgress(backOn(await shell.run(onto(commands, addresses)), addresses))
       blocks.push({ commands, said: output === undefined ? undefined : (said ?? ''), printed })
       if (output !== undefined) {
         const filled = `\`\`\`bash\n${commands}\`\`\`\n\n\`\`\`text\n${printed}\`\`\``
@@ -61,6 +61,9 @@ export const constantPart = (printed: string): string =>
     .replace(/(?<![\w.-])\d[\d,.]*(?![\w-])/g, '<n>')
     .replace(/[ \t]+/g, ' ')
     .trim()
+
+// Lines of progress are there on a slow machine only.
+const withoutProgress = (printed: string) => printed.replace(/^\s*\d+ %: .*\n/gm, '')
 
 const onto = (commands: string, addresses: Readonly<Record<string, string>>) =>
   Object.entries(addresses).reduce((text, [said, real]) => text.replaceAll(said, real), commands)
