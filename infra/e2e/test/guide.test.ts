@@ -144,6 +144,10 @@ test('the relay is stuck: none runs, one is started', async () => {
   expectAsSaid(await run('relay-stuck', before))
 }, 120_000)
 
+test('a read model is rebuilt beside the live one, and rolled back', async () => {
+  expectAsSaid(await run('rebuild-and-rollback'))
+}, 180_000)
+
 const LEADING = "SELECT FROM outbox.relay WHERE heartbeat_at > now() - interval '10 seconds'"
 
 function once(act: () => Promise<void>): () => Promise<void> {
