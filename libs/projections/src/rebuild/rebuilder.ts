@@ -1,24 +1,25 @@
-import { withTransaction } from '@rollcall/database'
 import { type Logger, serializeError, step } from '@rollcall/observability'
 import type { Effects } from '../apply-effects.js'
 import type { Clock } from '../clock.js'
 import type { ProjectedEvent, Projection } from '../define-projection.js'
 import type { LogSource } from '../log-source.js'
 import type { ParkingLimits } from '../parking.js'
-import { RebuildFailedError, RebuildRunningError, SideMissingError } from '../projection-errors.js'
+import { RebuildFailedError, RebuildRunningError, SideMissingError, SidesApartError } from '../projection-errors.js'
 import type { ProjectionMetrics } from '../projection-metrics.js'
 import type { ProjectionRow, ProjectionStore } from '../projection-store.js'
 import { buildSide, sideTablesOf } from './build-side.js'
+import { caughtUp } from './catch-up.js'
+import { cutOver } from './cut-over.js'
 import type { Governor } from './governor.js'
-import { haveMet, type MeetingOptions, meet, positions } from './meeting.js'
+import type { MeetingOptions } from './meeting.js'
 import { planRebuild, type RebuildPlan } from './plan-rebuild.js'
-import { progressTeller } from './progress-teller.js'
+import { type ProgressTeller, progressTeller } from './progress-teller.js'
 import { prove } from './prove.js'
 import { rebuildLock } from './rebuild-lock.js'
 import { HOUR_MS, hasEnded, type Proof, type RebuildProgress, type RebuildRequest } from './rebuild-progress.js'
+import { replayInPlace } from './replay-in-place.js'
 import { describeTables, dropSide } from './side-tables.js'
 import { type Aside, sideName } from './sides.js'
-import { lockSides, swapSides } from './swap-sides.js'
 
 export interface RebuilderOptions<E extends ProjectedEvent, Tx> {
   readonly projection: Projection<E, Tx>
@@ -66,7 +67,7 @@ export interface ProjectionRebuilder {
 export function projectionRebuilder<E extends ProjectedEvent, Tx>(
   options: RebuilderOptions<E, Tx>,
 ): ProjectionRebuilder {
-  const { projection, effects, kafka, store, logger, metrics, clock, instance } = options
+  const { projection, kafka, store, logger, metrics, clock, instance } = options
   const { name, topic } = projection
   const { pool } = store
   const next = sideName(name, 'next')
@@ -74,9 +75,9 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
   const closing = new AbortController()
   const { signal } = closing
   const canStandAside = pool !== undefined && sideTablesOf(projection) !== undefined && hasSchemas()
+  const inPlace = replayInPlace(options)
   let working: Promise<void> | undefined
   let governor: Governor | undefined
-  let isEndingReplay = false
   let lookedAt = Number.NEGATIVE_INFINITY
 
   // A `table` side is written by its qualified name; handlers need a search path of their own.
@@ -130,30 +131,34 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
       governor = undefined
       step('rebuild.built')
       await tell({ phase: 'catching up' })
-      await caughtUp(next, (events) => tell.soon({ events }))
+      await near(next, (events) => tell.soon({ events }))
       await tell({ phase: 'proving', events: first.total })
       const shown = await proveNext()
       const { request = {} } = first
       await tell('unproven' in shown ? shown : { proof: shown })
       const objection = 'unproven' in shown || request.cutOver === 'always' ? undefined : objectionTo(shown)
-      if (objection !== undefined) {
-        await tell({ phase: 'built', error: objection })
-        await expireIn(next, request.keepMs ?? HOUR_MS)
-        logger.warn({ projection: name, problem: objection }, 'projection rebuilt but not cut over')
-        return
-      }
+      if (objection !== undefined) return await leaveBuilt(tell, objection)
       await tell({ phase: 'cutting over' })
       await swap('next', { ...tell.now(), phase: 'done', finishedAt: new Date(clock.now()).toISOString() })
       metrics.rebuildEvents.set({ projection: name }, first.total)
       logger.info({ projection: name, events: first.total, ...summary(shown) }, 'projection rebuilt')
     } catch (error) {
       governor = undefined
+      // An hour's work is not thrown away because nobody could be brought to one place just now.
+      if (error instanceof SidesApartError && !signal.aborted) return leaveBuilt(tell, error.message)
       // Whoever comes next goes on from here.
       if (signal.aborted || store.isTransient(error)) throw error
       await dropSide(poolOf(), next)
       await tell({ phase: 'failed', error: serializeError(error).message })
       throw error
     }
+  }
+
+  /** The side stays, follows, and waits for an operator. */
+  async function leaveBuilt(tell: ProgressTeller, problem: string): Promise<void> {
+    await tell({ phase: 'built', error: problem })
+    await expireIn(next, tell.now().request?.keepMs ?? HOUR_MS)
+    logger.warn({ projection: name, problem }, 'projection rebuilt but not cut over')
   }
 
   async function proveNext(): Promise<Proof | { readonly unproven: string }> {
@@ -163,58 +168,13 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
     return prove({ ...meetingWith('next'), tables })
   }
 
-  /** Waits until the side's runners, in whatever processes, are near the end of the topic. */
-  async function caughtUp(side: string, seen: (events: number) => void): Promise<void> {
+  async function near(side: string, seen: (events: number) => void = () => {}): Promise<void> {
     await options.lookAtSides()
-    for (let still = 0, before = -1; !signal.aborted; ) {
-      const row = (await store.read([side]))[0]
-      if (row === undefined) throw new SideMissingError(name, `has lost its side ${side}`)
-      const failed = row.checkpoints.find(({ failure }) => failure !== null)?.failure
-      if (failed) throw new RebuildFailedError(name, failed.message, { ...failed })
-      const at = new Map(row.checkpoints.map(({ partition, position }) => [partition, position]))
-      const offsets = await kafka.offsets(topic.name)
-      const total = offsets.reduce((sum, { low, high }) => sum + high - low, 0)
-      const lag = offsets.reduce(
-        (sum, { partition, low, high }) => sum + Math.max(0, high - (at.get(partition) ?? low)),
-        0,
-      )
-      seen(total - lag)
-      if (lag <= NEAR) return
-      still = lag === before ? still + 1 : 0
-      before = lag
-      if (still * CATCH_UP_LOOK_MS > UNFOLLOWED_MS) {
-        const version = `version ${row.version} of the projection`
-        throw new SideMissingError(name, `has a side ${side} that nobody follows: is ${version} deployed?`)
-      }
-      await clock.wait(CATCH_UP_LOOK_MS, signal)
-    }
+    await caughtUp({ projection: name, side, topic: topic.name, store, kafka, clock, signal, seen })
   }
 
-  /** The moment of change. Readers see the old rows until the commit and the new ones after it, never fewer changes than before. */
   async function swap(side: Aside, progress: RebuildProgress): Promise<void> {
-    const meeting = meetingWith(side)
-    const { keepMs = HOUR_MS } = progress.request ?? {}
-    await meet(meeting, (ends, isDeserted) =>
-      withTransaction(poolOf(), async (client) => {
-        // Readers queue behind our wait for the live tables: it is short, and tried again.
-        await client.query(`SET LOCAL lock_timeout = '${LOCK_WAIT_MS}ms'`)
-        await lockSides(client, { projection: name, side })
-        if (!haveMet(await positions(client, name, meeting.other), ends, isDeserted)) return undefined
-        step('rebuild.swapping')
-        await swapSides(client, { projection: name, side, keepMs })
-        await client.query(
-          'UPDATE projections.projection SET rebuild = $2::jsonb, rebuild_updated_at = now() WHERE name = $1',
-          [name, JSON.stringify(progress)],
-        )
-        step('rebuild.swapped')
-        return true
-      }).catch((error: unknown) => {
-        // Somebody reads for long: the runners go on meanwhile.
-        if ((error as { code?: string }).code === '55P03') return undefined
-        throw error
-      }),
-    )
-    step('rebuild.cut-over')
+    await cutOver(meetingWith(side), side, progress)
     await options.lookAtSides()
   }
 
@@ -223,25 +183,6 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
       `UPDATE projections.projection SET expires_at = now() + $2::float8 * interval '1 ms' WHERE name = $1`,
       [side, ms],
     )
-
-  async function replayInPlace(reason: string): Promise<void> {
-    const offsets = await kafka.offsets(topic.name)
-    const progress: RebuildProgress = {
-      kind: 'replay',
-      phase: 'catching up',
-      events: 0,
-      total: offsets.reduce((sum, { low, high }) => sum + high - low, 0),
-      startedAt: new Date(clock.now()).toISOString(),
-      instance,
-      targets: Object.fromEntries(offsets.map(({ partition, high }) => [partition, high])),
-    }
-    const startAt = new Map(offsets.map(({ partition, low }) => [partition, low]))
-    await store.transaction(async (transaction) => {
-      await transaction.rewind(projection, startAt, progress)
-      await effects.reset(transaction)
-    })
-    logger.info({ projection: name, reason, events: progress.total }, 'projection rebuild started in place')
-  }
 
   async function work(release: () => Promise<void>, progress: RebuildProgress): Promise<void> {
     try {
@@ -309,25 +250,6 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
     return row
   }
 
-  function endReplay(row: ProjectionRow): void {
-    const { rebuild: progress } = row
-    if (progress?.kind !== 'replay' || progress.phase !== 'catching up' || isEndingReplay) return
-    const at = new Map(row.checkpoints.map(({ partition, position }) => [String(partition), position]))
-    const arrived = Object.entries(progress.targets ?? {}).every(([partition, end]) => (at.get(partition) ?? 0) >= end)
-    if (!arrived) return
-    isEndingReplay = true
-    const finishedAt = new Date(clock.now()).toISOString()
-    store
-      .setRebuild(name, { ...progress, phase: 'done', events: progress.total, finishedAt })
-      .then(() => logger.info({ projection: name, events: progress.total }, 'projection rebuilt'))
-      .catch((error: unknown) =>
-        logger.warn({ projection: name, err: serializeError(error) }, 'end of rebuild not stored'),
-      )
-      .finally(() => {
-        isEndingReplay = false
-      })
-  }
-
   /** A side past its time goes; one nobody works at is taken up. */
   async function tend(row: ProjectionRow, sides: readonly ProjectionRow[]): Promise<void> {
     const expired = sides.filter(({ expiresAt }) => expiresAt !== null && expiresAt.getTime() < clock.now())
@@ -342,7 +264,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
   return {
     async start(reason, request = {}) {
       if (signal.aborted) throw new RebuildFailedError(name, 'the process is closing')
-      if (!canStandAside) return replayInPlace(reason)
+      if (!canStandAside) return inPlace.start(reason)
       const release = await lockAfterEnd()
       try {
         const offsets = await kafka.offsets(topic.name)
@@ -368,7 +290,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
     cutOver: (actor) =>
       alone(async () => {
         await sideRow(next, 'has no next side to cut over to; rebuild it first')
-        await caughtUp(next, () => {})
+        await near(next)
         const before = (await store.read([name]))[0]?.rebuild
         const { error: _, ...progress } = before ?? emptyProgress(instance, clock)
         await swap('next', { ...progress, phase: 'done', finishedAt: new Date(clock.now()).toISOString() })
@@ -378,7 +300,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
     rollBack: (actor) =>
       alone(async () => {
         await sideRow(prev, 'has no side from before a cut-over to go back to; it was dropped when its time was over')
-        await caughtUp(prev, () => {})
+        await near(prev)
         const progress = (await store.read([name]))[0]?.rebuild ?? emptyProgress(instance, clock)
         await swap('prev', progress)
         await note('projections.roll-back', actor)
@@ -415,7 +337,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
     },
     plan: () => planRebuild({ ...options, canStandAside }),
     watch(row, sides) {
-      endReplay(row)
+      inPlace.watch(row)
       if (!canStandAside || working !== undefined || clock.now() < lookedAt + SILENT_MS) return
       lookedAt = clock.now()
       tend(row, sides).catch((error: unknown) => {
@@ -451,11 +373,6 @@ const emptyProgress = (instance: string, clock: Clock): RebuildProgress => ({
   instance,
 })
 
-/** So few records are left for the meeting. */
-const NEAR = 200
-const CATCH_UP_LOOK_MS = 50
-const UNFOLLOWED_MS = 60_000
-const LOCK_WAIT_MS = 300
 /** A rebuild that has shown no progress for so long may be dead; whether it is, its lock tells. */
 const SILENT_MS = 30_000
 const RESUME_AFTER_MS = 2_000
