@@ -19,6 +19,14 @@ export type { PublisherSource } from './relay/publisher.js'
 export { type ReanchorOptions, reanchorRelay } from './relay/reanchor-relay.js'
 export type { RelayConfig, RelayOptions, RetentionOptions } from './relay/relay-options.js'
 export { type OutboxStatus, relayStatus } from './relay-status.js'
+export {
+  planRepublish,
+  type RepublishJob,
+  type RepublishPlan,
+  type RepublishScope,
+  readRepublish,
+  requestRepublish,
+} from './republish.js'
 export { type DropOptions, dropShippedPartitions } from './retention/drop-shipped-partitions.js'
 export { type MakePartitionsOptions, makePartitions } from './retention/make-partitions.js'
 export type { Partition } from './retention/partitions.js'

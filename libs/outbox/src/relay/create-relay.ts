@@ -270,6 +270,7 @@ function withDefaults(given: RelayOptions = {}) {
     partitionBytes: given.partitionBytes ?? 900_000,
     backoffMs: given.backoffMs ?? { first: 100, longest: 5_000 },
     lagMs: given.lagMs ?? 5_000,
+    republishPerSecond: given.republishPerSecond ?? 5_000,
     monotonicMs: given.monotonicMs ?? (() => performance.now()),
     retention: {
       keepMs: given.retention?.keepMs ?? 30 * 86_400_000,

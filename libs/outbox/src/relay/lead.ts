@@ -11,6 +11,7 @@ import type { PublisherSource } from './publisher.js'
 import type { RelayMetrics } from './relay-metrics.js'
 import type { RelayOptions } from './relay-options.js'
 import type { Position, Term } from './relay-state.js'
+import { createRepublisher, type Republisher } from './republisher.js'
 import { endsTerm, type ShipOptions, shipPage } from './ship-page.js'
 import type { SnapshotText } from './snapshot.js'
 import type { WakeSignal } from './wake-signal.js'
@@ -95,7 +96,7 @@ interface Leading extends LeadOptions {
 
 async function followOutbox(leading: Leading): Promise<void> {
   const { reader, keeper, end, wake, options, metrics, term } = leading
-  const ship = createShipper(leading)
+  const { ship, republisher } = createShipper(leading)
   let position = term.position
   let pauseMs = SHORTEST_PAUSE_MS
   if (position.upper !== null) position = await workOffBackLog(leading, ship, position, position.upper)
@@ -124,7 +125,8 @@ async function followOutbox(leading: Leading): Promise<void> {
     }
     // An empty look is stored with the next heartbeat; only shipped rows are worth a write of their own.
     keeper.acknowledge(position, page.rows > 0)
-    await wake.wait(pauseMs)
+    await republisher.step(snapshot)
+    await wake.wait(Math.min(pauseMs, republisher.dueInMs()))
     const earlyMs = startedMs + SPACING_MS - performance.now()
     if (earlyMs > 0) await sleep(earlyMs, end)
     pauseMs = Math.min(options.fallbackMs, pauseMs * 2)
@@ -189,7 +191,10 @@ async function workOffBackLog(
   return position
 }
 
-function createShipper(leading: Leading): (page: Page) => Promise<void> {
+function createShipper(leading: Leading): {
+  readonly ship: (page: Page) => Promise<void>
+  readonly republisher: Republisher
+} {
   const { keeper, end, logger, metrics, options, pool, publisher } = leading
   const backoff = createBackoff(options.backoffMs)
   const shipOptions: ShipOptions = {
@@ -228,12 +233,26 @@ function createShipper(leading: Leading): (page: Page) => Promise<void> {
     sendBytes: options.sendBytes,
     partitionBytes: options.partitionBytes,
   }
-  return async (page) => {
-    const startedMs = performance.now()
-    await shipPage(page, shipOptions)
-    backoff.reset()
-    metrics.send((performance.now() - startedMs) / 1_000)
-    metrics.shipped(page.rows)
+  const republisher = createRepublisher({
+    sql: pool,
+    epoch: leading.term.epoch,
+    perSecond: options.republishPerSecond,
+    async sendAgain(page) {
+      await shipPage(page, { ...shipOptions, publisher: { send: publisher.sendAgain } })
+      metrics.republished(page.rows)
+    },
+    logger,
+  })
+  return {
+    republisher,
+    async ship(page) {
+      await republisher.before(page)
+      const startedMs = performance.now()
+      await shipPage(page, shipOptions)
+      backoff.reset()
+      metrics.send((performance.now() - startedMs) / 1_000)
+      metrics.shipped(page.rows)
+    },
   }
 }
 

@@ -13,6 +13,8 @@ export interface RelayMetrics {
   /** Messages of an earlier attempt that were found in the topic and not sent again. */
   readonly alreadyThere: (messages: number) => void
   readonly repeated: (topic: string) => void
+  /** Messages sent once more because somebody asked. */
+  readonly republished: (messages: number) => void
   readonly topicLost: (topic: string) => void
   readonly stopped: (code: string) => void
   readonly lag: (status: OutboxStatus) => void
@@ -50,6 +52,10 @@ export function createRelayMetrics(metrics: Metrics): RelayMetrics {
     name: 'rollcall_outbox_repeats_total',
     help: 'Sends that repeated records because a former relay was still sending when it was shut out.',
     labelNames: ['topic'],
+  })
+  const republished = metrics.counter({
+    name: 'rollcall_outbox_republished_total',
+    help: 'Messages sent once more because somebody asked for it.',
   })
   const topicLost = metrics.counter({
     name: 'rollcall_outbox_topic_lost_total',
@@ -93,6 +99,7 @@ export function createRelayMetrics(metrics: Metrics): RelayMetrics {
     tookOver: (vacancy) => takeovers.inc({ vacancy }),
     alreadyThere: (messages) => alreadyThere.inc(messages),
     repeated: (topic) => repeats.inc({ topic }),
+    republished: (messages) => republished.inc(messages),
     topicLost: (topic) => topicLost.inc({ topic }),
     led(of, isActive) {
       epoch.set(of)

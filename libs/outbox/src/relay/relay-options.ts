@@ -34,6 +34,8 @@ export interface RelayOptions {
   /** First and longest pause after a failure of Kafka or Postgres. @default 100 and 5000 */
   readonly backoffMs?: { readonly first: number; readonly longest: number }
   readonly retention?: RetentionOptions
+  /** Most messages a second that are sent once more on request, beside live traffic. @default 5000 */
+  readonly republishPerSecond?: number
   /** How often lag is measured for the metrics. @default 5000 */
   readonly lagMs?: number
   /** A monotonic clock in milliseconds, for tests. @default performance.now */

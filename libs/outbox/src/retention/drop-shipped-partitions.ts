@@ -21,7 +21,8 @@ export async function dropShippedPartitions(pool: Pool, options: DropOptions, lo
     if (partition.to > newest) break
     if (!(await isDroppable(pool, partition, options.keepMs))) break
     try {
-      await withTransaction(pool, (client) => drop(client, partition))
+      // Told to nobody as dropped when it was needed after all.
+      if (!(await withTransaction(pool, (client) => drop(client, partition)))) break
     } catch (error) {
       if (!isTransientDatabaseError(error)) throw error
       logger.debug({ partition: partition.table }, 'outbox partition in use; dropping it later')
@@ -35,7 +36,7 @@ export async function dropShippedPartitions(pool: Pool, options: DropOptions, lo
 
 // Conservative and cheap, two index probes: the newest transaction in it lies below everything the stored position
 // still waits for. A writer that is open since before holds it back, which a drop has to do anyway.
-async function isDroppable(pool: Pool, { table }: Partition, keepMs: number): Promise<boolean> {
+async function isDroppable(pool: Pool, { table, to }: Partition, keepMs: number): Promise<boolean> {
   const { rows } = await pool.query<{ droppable: boolean }>(
     `SELECT r.upper IS NULL
        AND coalesce((SELECT max(xid) FROM outbox.${table}) < pg_snapshot_xmin(r.snap), true)
@@ -44,21 +45,29 @@ async function isDroppable(pool: Pool, { table }: Partition, keepMs: number): Pr
        AND NOT EXISTS (
          SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
          WHERE l.relation = 'outbox.message'::regclass AND a.xact_start < clock_timestamp() - interval '500 ms'
-       ) AS droppable
+       )
+       AND NOT ${NEEDED_SQL} AS droppable
      FROM outbox.relay r`,
-    [keepMs],
+    [keepMs, to],
   )
   return rows[0]?.droppable === true
 }
 
-async function drop(client: PoolClient, { table }: Partition): Promise<void> {
+// A republish that has not passed the partition yet; one that has not begun may want all of them.
+const NEEDED_SQL = `EXISTS (SELECT FROM outbox.republish p WHERE p.finished_at IS NULL AND p.last_id < $2::bigint - 1)`
+
+async function drop(client: PoolClient, { table, to }: Partition): Promise<boolean> {
   // DROP locks the parent too: whoever waits for it blocks every new writer, so it waits 50 ms at most.
   await client.query("SET LOCAL lock_timeout = '50ms'")
   await client.query('LOCK TABLE outbox.message IN ACCESS EXCLUSIVE MODE')
-  // Nobody can hold an unseen row in it now; make sure that none was written between the check and the lock.
+  // Nobody can hold an unseen row in it now; make sure that none was written, and no republish asked for, between the
+  // check and the lock: a request locks the table for as long as it takes to be committed.
   const { rows } = await client.query<{ late: boolean }>(
-    `SELECT EXISTS (SELECT FROM outbox.${table} m, outbox.relay r WHERE m.xid >= pg_snapshot_xmin(r.snap)) AS late`,
+    `SELECT EXISTS (SELECT FROM outbox.${table} m, outbox.relay r WHERE m.xid >= pg_snapshot_xmin(r.snap))
+       OR ${NEEDED_SQL.replace('$2', '$1')} AS late`,
+    [to],
   )
-  if (rows[0]?.late === true) return
+  if (rows[0]?.late === true) return false
   await client.query(`DROP TABLE outbox.${table}`)
+  return true
 }
