@@ -17,6 +17,7 @@ const COMMANDS = [
   'dead-letters retry',
   'dead-letters show',
   'dead-letters what-if',
+  'outbox republish',
   'projections abandon',
   'projections cut-over',
   'projections list',

@@ -3,9 +3,12 @@ import { createPool, isTransientDatabaseError } from '@rollcall/database'
 import { createApp, runMain, serve, untilAvailable } from '@rollcall/http'
 import { createKafka } from '@rollcall/kafka'
 import { createLogger, createMetrics, startTracing } from '@rollcall/observability'
-import { createRelay, relayHealthy, relayStatus } from '@rollcall/outbox'
+import { createRelay, relayHealthy } from '@rollcall/outbox'
 import { loadRelayConfig } from './config.js'
 import { prepareDatabase } from './prepare-database.js'
+import { LOCAL_PRINCIPAL } from './principal.js'
+import { reanchorCommand } from './relay/reanchor-command.js'
+import { addRelayRoutes, RELAY_PROBLEMS } from './relay/relay-routes.js'
 import { VERSION } from './version.js'
 
 await runMain(async () => {
@@ -14,6 +17,12 @@ await runMain(async () => {
   const metrics = createMetrics('user-registry-relay')
   const tracing = startTracing({ service: 'user-registry-relay', endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT })
   const pool = createPool({ url: config.DATABASE_URL, max: 2, applicationName: 'relay status' }, { logger })
+  const reanchor = reanchorCommand(process.argv.slice(2))
+  if (reanchor !== undefined) {
+    process.stdout.write(`${await reanchor(pool)}\n`)
+    await pool.end()
+    return
+  }
   const kafka = createKafka(config, { logger, metrics })
   const closing = new AbortController()
   const relay = createRelay({
@@ -31,11 +40,9 @@ await runMain(async () => {
     metrics,
     readiness: { relay: () => relayHealthy(relay) },
     isTransient: isTransientDatabaseError,
+    problems: RELAY_PROBLEMS,
   })
-  app.get('/status', async () => {
-    const { error: _, ...process } = relay.status()
-    return { process, outbox: await relayStatus(pool) }
-  })
+  addRelayRoutes(app, { pool, relay, principalOf: () => LOCAL_PRINCIPAL })
   await serve(app, {
     host: config.HOST,
     port: config.PORT,

@@ -36,8 +36,11 @@ export async function reanchorRelay(pool: Pool, { resend }: ReanchorOptions): Pr
     await client.query(
       `UPDATE outbox.relay SET snap = (pg_current_xact_id()::text || ':' || pg_current_xact_id()::text || ':')::pg_snapshot,
          upper = NULL, epoch = epoch + 1, owner = NULL, heartbeat_at = '-infinity',
+         producer_id = NULL, producer_epoch = 0, offsets = '{}',
          system_identifier = (SELECT system_identifier FROM pg_control_system())`,
     )
+    // Their snapshots are of the old cluster.
+    await client.query('UPDATE outbox.republish SET finished_at = clock_timestamp() WHERE finished_at IS NULL')
     return Number(rows[0]?.pending ?? 0)
   })
 }

@@ -7,6 +7,7 @@ import {
   deadLettersShowCommand,
   deadLettersWhatIfCommand,
 } from './dead-letters.js'
+import { outboxRepublishCommand } from './outbox-republish.js'
 import { projectionsListCommand } from './projections-list.js'
 import { projectionsPauseCommand } from './projections-pause.js'
 import { projectionsRebuildCommand } from './projections-rebuild.js'
@@ -54,6 +55,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { noun: 'dead-letters', command: deadLettersWhatIfCommand },
   { noun: 'dead-letters', command: deadLettersRetryCommand },
   { noun: 'dead-letters', command: deadLettersDiscardCommand },
+  { noun: 'outbox', about: 'events on their way to the topic', command: outboxRepublishCommand },
   { noun: 'topics', about: 'create, check and read topics', command: topicsApplyCommand },
   { noun: 'topics', command: topicsCheckCommand },
   { noun: 'topics', command: topicsTailCommand },
