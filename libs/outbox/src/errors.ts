@@ -5,7 +5,7 @@ export class OutboxDatabaseChangedError extends RollcallError {
   constructor(reason: string, facts: Readonly<Record<string, unknown>>) {
     super({
       code: 'ERR_OUTBOX_DATABASE_CHANGED',
-      message: `The relay refuses to run: ${reason}, so this database was restored or re-created and the stored position means nothing in it. Decide what to send again with reanchorRelay (pending, everything or nothing), then start the relay.`,
+      message: `The relay refuses to run: ${reason}, so this database was restored, copied, re-created or set back in time and the relay's position means nothing in it. If it is the right database, decide what to send again (pending, everything or nothing) with reanchorRelay, in Rollcall with relay-main.js reanchor --resend <which>; then start the relay, and verify the read models: they may hold changes this database does not.`,
       facts,
     })
   }

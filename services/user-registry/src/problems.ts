@@ -14,6 +14,7 @@ export const PROBLEMS = {
   },
   ERR_ROUTE_UNKNOWN: { status: 404, meaning: 'no such address' },
   ERR_USER_NOT_FOUND: { status: 404, meaning: 'no user of the tenant has the id' },
+  ERR_REPUBLISH_NOT_FOUND: { status: 404, meaning: 'the relay was asked for no republish of this id' },
   ERR_METHOD_NOT_ALLOWED: { status: 405, meaning: 'the address does not know the method' },
   ERR_USER_NAME_TAKEN: { status: 409, meaning: 'another user has the userName' },
   ERR_USER_EMAIL_TAKEN: { status: 409, meaning: 'another user has one of the addresses' },

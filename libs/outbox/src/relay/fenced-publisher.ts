@@ -23,7 +23,10 @@ export interface FencedPublisherOptions {
  * its own that failed, left there unaccounted for, and leaves those records out.
  */
 export interface FencedPublisher {
-  /** Connects ahead of the first send; proves the lead. */
+  /**
+   * Connects ahead of the first send, proves the lead, and looks at the topics: a database that is older than they are is
+   * refused before anything new is written. @throws OutboxDatabaseChangedError
+   */
   connect(): Promise<void>
   /** Partitions of the topic; the first time ever, notes where the topic ends before anything is sent to it. */
   partitionCount(topic: string): Promise<number>
@@ -82,14 +85,15 @@ export function createFencedPublisher(options: FencedPublisherOptions): FencedPu
     await old?.then((producer) => producer.close()).catch(() => undefined)
   }
 
-  const endsOf = async (topic: string): Promise<number[]> => {
-    const ends: number[] = []
-    for (const { partition, high } of await kafka.offsets(topic)) ends[partition] = high
-    return ends
+  let turn: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
+    const mine = turn.then(act)
+    turn = mine.catch(() => undefined)
+    return mine
   }
 
   const begin = async (topic: string): Promise<void> => {
-    const ends = await endsOf(topic)
+    const ends = endsIn(await kafka.offsets(topic))
     const known = offsets.topics[topic] ?? ends
     const lost = ends.flatMap((end, partition) => (end < (known[partition] ?? 0) ? [partition] : []))
     if (lost.length > 0) {
@@ -180,28 +184,42 @@ export function createFencedPublisher(options: FencedPublisherOptions): FencedPu
   }
 
   return {
-    async connect() {
-      await opened()
-    },
-    async partitionCount(topic) {
-      await opened()
-      const ends = await endsOf(topic)
-      const expected = term.partitionCounts[topic]
-      if (expected !== undefined && expected !== ends.length) {
-        throw new OutboxPartitionsChangedError(topic, expected, ends.length)
-      }
-      if (offsets.topics[topic] === undefined) {
-        await storeTopicStart(sql, term.epoch, topic, ends)
-        offsets = withTopic(offsets, topic, ends)
-      }
-      return ends.length
-    },
-    send: (topic, records) =>
-      attempt(topic, (producer) => {
-        const missing = claim(topic, records)
-        return missing.length === 0 ? undefined : produce(producer, topic, missing)
+    connect: () =>
+      inTurn(async () => {
+        await opened()
+        for (const topic of Object.keys(offsets.topics)) await begin(topic)
+        // Looked at once more right before the first send: a former relay may still be sending meanwhile.
+        begun.clear()
       }),
-    sendAgain: (topic, records) => attempt(topic, (producer) => produce(producer, topic, records)),
+    partitionCount: (topic) =>
+      inTurn(async () => {
+        await opened()
+        const counts = await kafka.offsets(topic)
+        const ends = endsIn(counts)
+        const expected = term.partitionCounts[topic]
+        if (expected !== undefined && expected !== ends.length) {
+          throw new OutboxPartitionsChangedError(topic, expected, ends.length)
+        }
+        if (offsets.topics[topic] === undefined) {
+          if (expected === undefined && !term.mayAdoptTopics && counts.some(({ low, high }) => high > low)) {
+            throw new OutboxDatabaseChangedError(
+              `topic ${topic} holds records already, and this outbox has never written to it`,
+              { topic },
+            )
+          }
+          await storeTopicStart(sql, term.epoch, topic, ends)
+          offsets = withTopic(offsets, topic, ends)
+        }
+        return ends.length
+      }),
+    send: (topic, records) =>
+      inTurn(() =>
+        attempt(topic, (producer) => {
+          const missing = claim(topic, records)
+          return missing.length === 0 ? undefined : produce(producer, topic, missing)
+        }),
+      ),
+    sendAgain: (topic, records) => inTurn(() => attempt(topic, (producer) => produce(producer, topic, records))),
     settle: () => found.clear(),
     offsets() {
       let safe = offsets
@@ -210,6 +228,12 @@ export function createFencedPublisher(options: FencedPublisherOptions): FencedPu
     },
     close: discard,
   }
+}
+
+function endsIn(counts: readonly { readonly partition: number; readonly high: number }[]): number[] {
+  const ends: number[] = []
+  for (const { partition, high } of counts) ends[partition] = high
+  return ends
 }
 
 interface Found {

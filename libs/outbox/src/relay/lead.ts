@@ -12,7 +12,7 @@ import type { RelayMetrics } from './relay-metrics.js'
 import type { RelayOptions } from './relay-options.js'
 import type { Position, Term } from './relay-state.js'
 import { createRepublisher, type Republisher } from './republisher.js'
-import { endsTerm, type ShipOptions, shipPage } from './ship-page.js'
+import { endsTerm, isFatalForRelay, type ShipOptions, shipPage } from './ship-page.js'
 import type { SnapshotText } from './snapshot.js'
 import type { WakeSignal } from './wake-signal.js'
 
@@ -64,7 +64,9 @@ export async function lead(lead: LeadOptions): Promise<void> {
   const publisher = createFencedPublisher({ kafka: lead.kafka, sql: lead.pool, term, logger, metrics: lead.metrics })
   // Connected before there is anything to send: the first change after a start should not wait for the handshake. A
   // broker that is away is met again, and reported, by the first send.
-  publisher.connect().catch(() => {})
+  publisher.connect().catch((error: unknown) => {
+    if (isFatalForRelay(error)) endTerm(error)
+  })
   let reader: OutboxReader | undefined
   try {
     reader = await openOutboxReader(lead.databaseUrl, lead.applicationName)

@@ -36,7 +36,8 @@ export async function reanchorRelay(pool: Pool, { resend }: ReanchorOptions): Pr
     await client.query(
       `UPDATE outbox.relay SET snap = (pg_current_xact_id()::text || ':' || pg_current_xact_id()::text || ':')::pg_snapshot,
          upper = NULL, epoch = epoch + 1, owner = NULL, heartbeat_at = '-infinity',
-         producer_id = NULL, producer_epoch = 0, offsets = '{}',
+         producer_id = NULL, producer_epoch = 0, offsets = '{}', adopts_topics = true,
+         database_oid = (SELECT oid FROM pg_database WHERE datname = current_database()),
          system_identifier = (SELECT system_identifier FROM pg_control_system())`,
     )
     // Their snapshots are of the old cluster.

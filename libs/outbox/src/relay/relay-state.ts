@@ -28,6 +28,8 @@ export type Vacancy = 'vacant' | 'own' | 'gone' | 'silent'
 export interface Term {
   readonly epoch: number
   readonly vacancy: Vacancy
+  /** Topics that this outbox never wrote to may hold records all the same: somebody re-anchored the relay. */
+  readonly mayAdoptTopics: boolean
   readonly position: Position
   readonly partitionCounts: Readonly<Record<string, number>>
 }
@@ -42,6 +44,7 @@ export async function checkDatabase(sql: Sql): Promise<void> {
     stored: string | null
     current: string
     ahead: boolean
+    moved: boolean
     snap: string
     cache: string
     increment: string
@@ -53,6 +56,9 @@ export async function checkDatabase(sql: Sql): Promise<void> {
       storedIdentifier: row.stored,
       currentIdentifier: row.current,
     })
+  }
+  if (row.moved) {
+    throw new OutboxDatabaseChangedError('the database has another oid than the one the position was stored in', {})
   }
   if (row.ahead) {
     throw new OutboxDatabaseChangedError('the stored position names transactions this cluster never began', {
@@ -79,6 +85,7 @@ export async function takeLead(sql: Sql, owner: string, leaseMs: number): Promis
     kafka_cluster: string | null
     offsets: Record<string, number[]>
     vacancy: Vacancy
+    adopts_topics: boolean
   }>({ name: 'outbox_take_lead', text: TAKE_LEAD_SQL, values: [owner, leaseMs] })
   const row = rows[0]
   if (row === undefined) return undefined
@@ -92,6 +99,7 @@ export async function takeLead(sql: Sql, owner: string, leaseMs: number): Promis
       offsets: { cluster: row.kafka_cluster, topics: row.offsets },
     },
     vacancy: row.vacancy,
+    mayAdoptTopics: row.adopts_topics,
     partitionCounts: row.partition_counts,
   }
 }
@@ -178,6 +186,7 @@ const CHECK_SQL = `
   SELECT r.system_identifier::text AS stored, c.system_identifier::text AS current, r.snap::text,
     greatest(pg_snapshot_xmax(r.snap), pg_snapshot_xmax(coalesce(r.upper, r.snap)))
       > pg_snapshot_xmax(pg_current_snapshot()) AS ahead,
+    r.database_oid <> (SELECT oid FROM pg_database WHERE datname = current_database()) AS moved,
     s.seqcache AS cache, s.seqincrement AS increment
   FROM outbox.relay r, pg_control_system() c, pg_sequence s
   WHERE s.seqrelid = pg_get_serial_sequence('outbox.message', 'id')::regclass`
@@ -191,8 +200,8 @@ const TAKE_LEAD_SQL = `
   UPDATE outbox.relay r
   SET epoch = epoch + 1, owner = $1, lease_ms = $2, heartbeat_at = clock_timestamp(),
     system_identifier = (SELECT system_identifier FROM pg_control_system()),
-    timeline = (SELECT timeline_id FROM pg_control_checkpoint())
+    database_oid = (SELECT oid FROM pg_database WHERE datname = current_database())
   WHERE owner IS NULL OR owner = $1 OR clock_timestamp() > heartbeat_at + lease_ms * interval '1.1 ms'
     OR NOT ${presentSql('r.owner')}
   RETURNING epoch, snap::text, upper::text, last_id, shipped, partition_counts, kafka_cluster, offsets,
-    (SELECT vacancy FROM before) AS vacancy`
+    adopts_topics, (SELECT vacancy FROM before) AS vacancy`

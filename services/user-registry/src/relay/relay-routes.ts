@@ -6,6 +6,7 @@ import { planRepublish, type Relay, readRepublish, relayStatus, requestRepublish
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Principal } from '../principal.js'
+import { PROBLEMS } from '../problems.js'
 
 /** No republish has the id. */
 export class RepublishNotFoundError extends RollcallError {
@@ -80,4 +81,4 @@ export function addRelayRoutes(app: App, { pool, relay, principalOf }: RelayRout
 }
 
 /** HTTP statuses of the relay's own errors. */
-export const RELAY_PROBLEMS = { ERR_REPUBLISH_NOT_FOUND: 404 }
+export const RELAY_PROBLEMS = { ERR_REPUBLISH_NOT_FOUND: PROBLEMS.ERR_REPUBLISH_NOT_FOUND.status }
