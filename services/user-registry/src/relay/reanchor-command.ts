@@ -10,13 +10,14 @@ import { type ReanchorOptions, reanchorRelay } from '@rollcall/outbox'
  * @throws ConfigInvalidError
  */
 export function reanchorCommand(args: readonly string[]): ((pool: Pool) => Promise<string>) | undefined {
-  if (args.length === 0) return undefined
   const { positionals, values } = parseArgs({
     args: [...args],
     allowPositionals: true,
     strict: false,
     options: { resend: { type: 'string' } },
   })
+  // Options alone name the process to those who look for it (infra/dev); a word asks for something.
+  if (positionals.length === 0) return undefined
   const { resend } = values
   if (positionals.length !== 1 || positionals[0] !== 'reanchor' || !isResend(resend)) {
     throw new ConfigInvalidError([`"${args.join(' ')}": expected reanchor --resend pending|everything|nothing`])

@@ -78,6 +78,8 @@ test('an unknown republish is named', async () => {
 
 test('the relay is re-anchored by a command of its process, which says what will be sent', async () => {
   expect(reanchorCommand([])).toBeUndefined()
+  expect(reanchorCommand(['--process=relay.log'])).toBeUndefined()
+  expect(() => reanchorCommand(['reancor'])).toThrow('expected reanchor')
   expect(() => reanchorCommand(['reanchor'])).toThrow('--resend pending|everything|nothing')
   expect(() => reanchorCommand(['reanchor', '--resend', 'some'])).toThrow('--resend pending|everything|nothing')
   const reanchor = reanchorCommand(['reanchor', '--resend', 'everything'])
