@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from '@rollcall/database'
-import { toErrorFacts } from '@rollcall/errors'
 import { userLifecycle } from '@rollcall/events'
 import { parseTopicSpecs } from '@rollcall/kafka'
 import { deleteRecords, deleteTopic } from '@rollcall/kafka/testing'
@@ -79,15 +78,17 @@ async function loseRecords(
       const { low = 0, high = 0 } = offsets.get(partition) ?? {}
       return position < low || position > high
     })
-    for (const { partition, position } of lost) {
-      count(armed.name)
-      const what = `${armed.name} says that position ${position} of partition ${partition} is lost`
-      await until({ what, timeoutMs: BACK_WITHIN_MS }, async () =>
-        (await checkpoints(pool)).some(
-          (one) => one.partition === partition && one.failure === 'ERR_PROJECTION_POSITION_LOST',
-        ),
-      ).catch((error: unknown) => problems.push(toErrorFacts(error).message))
+    for (const _ of lost) count(armed.name)
+    const unsaid = async () => {
+      const told = (await checkpoints(pool)).filter(({ failure }) => failure === 'ERR_PROJECTION_POSITION_LOST')
+      return lost.filter(({ partition }) => !told.some((one) => one.partition === partition))
     }
+    const what = `${armed.name} says of each lost position that it is lost`
+    await until({ what, timeoutMs: BACK_WITHIN_MS }, async () => (await unsaid()).length === 0).catch(async () => {
+      for (const { partition, position } of await unsaid()) {
+        problems.push(`${armed.name} did not say that position ${position} of partition ${partition} is lost`)
+      }
+    })
     for (const { partition, position } of await checkpoints(pool)) {
       const before = lost.find((one) => one.partition === partition)
       if (before !== undefined && before.position !== position) {

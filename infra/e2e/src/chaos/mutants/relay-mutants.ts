@@ -90,7 +90,7 @@ export const relayMutants: readonly Mutant[] = [
       {
         find: "step('relay.looked');",
         replace: `step('relay.looked');
-          keeper.acknowledge({ snap: snapshot, upper: null, lastId: Math.max(position.lastId, page.lastId), shipped: position.shipped }, true);
+          keeper.acknowledge({ snap: snapshot, upper: null, lastId: Math.max(position.lastId, page.lastId), shipped: position.shipped, offsets: leading.publisher.offsets() }, true);
           await keeper.flush();`,
       },
     ],
