@@ -39,18 +39,27 @@ export const killRelay: Fault = {
     stage.startTraffic()
     return repeat(trials, async (trial, problems, count) => {
       const point = points[trial % points.length] as CrashPoint
-      await killRelayAt(stage, point, random, count)
+      // Positions are stored in a back-log too, between its pages.
+      const isStoring = point.step === 'relay.storing' || point.step === 'relay.stored'
+      const inBackLog = point.needs === 'a back-log' || (isStoring && Math.floor(trial / points.length) % 2 === 0)
+      await killRelayAt(stage, point, inBackLog, random, count)
       await startAgain(stage.relay, problems)
     })
   },
 }
 
-async function killRelayAt(stage: Stage, point: CrashPoint, random: Random, count: Count): Promise<void> {
+async function killRelayAt(
+  stage: Stage,
+  point: CrashPoint,
+  inBackLog: boolean,
+  random: Random,
+  count: Count,
+): Promise<void> {
   const { relay } = stage
-  if (point.atStart || point.needs === 'a back-log') {
+  if (point.atStart || inBackLog) {
     await relay.process.kill('SIGKILL')
     // More than the live limit of 1,000 rows: what it finds is worked off page by page.
-    if (point.needs === 'a back-log') await importBackLog(stage)
+    if (inBackLog) await importBackLog(stage)
     relay.arm(point.step, 1)
     await relay.process.start().catch(() => {})
   } else relay.arm(point.step, random.between(1, 8))
