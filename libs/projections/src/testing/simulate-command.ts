@@ -13,7 +13,7 @@ Runs the projections a module exports through the simulator: crashes, rebalances
   --seed       this one alone, as a failure named it
   --users      most users in a schedule (3)
   --events     most events of a user (5)
-  --processes  most processes at the same time (3)
+  --processes  most processes at the same time (2)
 `
 
 export interface CommandOutput {

@@ -1,8 +1,8 @@
 import type { KafkaRecord } from '@rollcall/kafka'
 import type { ProjectedEvent, TableRow } from '../../define-projection.js'
 import { difference } from './difference.js'
-import { BEGINS_ANEW, type MemoryDatabase, type MemorySession, type MemoryTable } from './memory-database.js'
-import { letterKey, type Tables, userTables } from './memory-store.js'
+import { BEGINS_ANEW, type MemorySession, type MemoryTable } from './memory-database.js'
+import { letterKey, type Tables } from './memory-store.js'
 import { showEvent, showRow, type UserNames } from './show.js'
 
 /** What must hold, in words; `LawBroken.law` is one of them. */
@@ -131,10 +131,13 @@ export function commitLaws<E extends ProjectedEvent>(book: LawBook<E>): (session
 }
 
 /** Once all is drained: the tables are those of a database where each event had its effect once, in order, and nothing failed. */
-export function checkFold(database: MemoryDatabase, folded: MemoryDatabase, names: UserNames): void {
-  const wanted = new Map(userTables(folded).map((table) => [table.name, table]))
-  for (const table of userTables(database)) {
-    const other = wanted.get(table.name)?.rows
+export function checkTables(
+  found: readonly MemoryTable<TableRow>[],
+  wanted: readonly MemoryTable<TableRow>[],
+  names: UserNames,
+): void {
+  for (const table of found) {
+    const other = wanted.find(({ name }) => name === table.name)?.rows
     for (const [key, row] of table.rows) {
       const expected = other?.get(key)
       if (expected === undefined) throw new LawBroken('fold', `${table.name} has a row too many: ${showRow(row)}`)
@@ -142,10 +145,10 @@ export function checkFold(database: MemoryDatabase, folded: MemoryDatabase, name
       if (different !== undefined) throw new LawBroken('fold', `${table.name}, row ${names.of(key)}: ${different}`)
     }
   }
-  for (const [name, { rows }] of wanted) {
-    const found = database.tables.get(name)
+  for (const { name, rows } of wanted) {
+    const there = found.find((table) => table.name === name)?.rows
     for (const [key, row] of rows) {
-      if (found?.rows.has(key)) continue
+      if (there?.has(key)) continue
       throw new LawBroken('fold', `${name} lacks the row of ${names.of(key)}: ${showRow(row)}`)
     }
   }

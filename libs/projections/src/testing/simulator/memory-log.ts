@@ -50,7 +50,7 @@ export function memoryLog(topic: string, partitionCount: number, world: LogWorld
 
   const offsets = () => partitions.map(({ high }, partition) => ({ partition, low: 0, high }))
 
-  function rebalance(groupId: string): void {
+  function rebalance(groupId: string, delayMs = 0): void {
     const members = groups.get(groupId) ?? []
     const generation = (generations.get(groupId) ?? 0) + 1
     generations.set(groupId, generation)
@@ -61,7 +61,7 @@ export function memoryLog(topic: string, partitionCount: number, world: LogWorld
       shares.get(members[(partition + shift) % members.length] as Member)?.push(partition)
     }
     for (const [member, share] of shares) {
-      world.after(world.latency(member.actor), member.actor, () => {
+      world.after(delayMs + world.latency(member.actor), member.actor, () => {
         if (generations.get(groupId) === generation && members.includes(member)) member.joined(share)
       })
     }
@@ -72,7 +72,7 @@ export function memoryLog(topic: string, partitionCount: number, world: LogWorld
       const members = groups.get(groupId) ?? []
       groups.set(groupId, members)
       if (!members.includes(member)) members.push(member)
-      rebalance(groupId)
+      rebalance(groupId, members.length === 1 ? FIRST_JOIN_DELAY_MS : 0)
     },
     leave(member) {
       const members = groups.get(groupId) ?? []
@@ -106,7 +106,9 @@ export function memoryLog(topic: string, partitionCount: number, world: LogWorld
         return memoryConsumer(options, { actor, group: group(options.groupId), partitions, world })
       },
     }),
-    rebalance: () => [...groups.keys()].forEach(rebalance),
+    rebalance() {
+      for (const groupId of groups.keys()) rebalance(groupId)
+    },
     evict(actor, unawareMs) {
       for (const { member, groupId } of membersOf(actor)) {
         group(groupId).leave(member)
@@ -362,6 +364,9 @@ function memoryConsumer(
     },
   }
 }
+
+/** A new group waits a little for others, as brokers do. */
+const FIRST_JOIN_DELAY_MS = 12
 
 const RESOLVED = Promise.resolve()
 

@@ -99,7 +99,7 @@ export interface ScheduleShape {
 /** The schedule of a seed: equal seeds and shapes, equal schedules. */
 export function scheduleOf(seed: number, shape: ScheduleShape): Schedule {
   const draw = chance(seed)
-  const processes = draw.oneIn(6) ? 1 : 2 + draw.below(Math.max(1, shape.processes - 1))
+  const processes = draw.oneIn(8) ? 1 : 2 + draw.below(Math.max(1, shape.processes - 1))
   const users = 2 + draw.below(Math.max(1, shape.users - 1))
   const lengths = Array.from({ length: users }, () => 1 + draw.below(shape.events))
   const writes = interleaved(lengths, draw)
@@ -163,7 +163,7 @@ function faultOf(kind: FaultKind, { draw, processes, users, lengths, lastMs }: F
     case 'restart':
       return { kind, process, atMs, downMs: draw.pick([0, 20, 200]) }
     case 'stall':
-      return { kind, process, step, forMs: draw.pick([30, 300, 7_000, 9_000]) }
+      return { kind, process, step, forMs: draw.pick([30, 200, 700, 900]) }
     case 'zombie':
       return { kind, process, step, unawareMs: draw.pick([10, 60, 400]) }
     case 'rebalance':
@@ -173,7 +173,7 @@ function faultOf(kind: FaultKind, { draw, processes, users, lengths, lastMs }: F
     case 'lost commit answer':
       return { kind, process, commit: 1 + draw.below(8) }
     case 'slow step':
-      return { kind, process, step, forMs: draw.pick([20, 100, 1_000]) }
+      return { kind, process, step, forMs: draw.pick([20, 100, 800]) }
     case 'redelivery':
       return { kind, process, delivery: 1 + draw.below(8), back: 1 + draw.below(6) }
     case 'skipped records':

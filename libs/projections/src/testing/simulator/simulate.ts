@@ -21,7 +21,7 @@ export interface SimulateOptions<E extends ProjectedEvent, Tx> {
   readonly users?: number
   /** Most events of a user. @default 5 */
   readonly events?: number
-  /** Most processes that run the projection at the same time. @default 3 */
+  /** Most processes that run the projection at the same time. @default 2 */
   readonly processes?: number
   /** What may go wrong. @default everything */
   readonly faults?: readonly FaultKind[]
@@ -122,7 +122,7 @@ export class SimulationError extends Error {
 }
 
 function shapeOf<E extends ProjectedEvent, Tx>(options: SimulateOptions<E, Tx>): ScheduleShape {
-  const { users = 3, events = 5, processes = 3, faults = FAULT_KINDS } = options
+  const { users = 3, events = 5, processes = 2, faults = FAULT_KINDS } = options
   const isWhole = (value: number, most: number) => Number.isSafeInteger(value) && value >= 1 && value <= most
   if (!isWhole(users, HISTORIES)) throw new RangeError(`users is ${users}; it must be 1 to ${HISTORIES}`)
   if (!isWhole(events, 1_000)) throw new RangeError(`events is ${events}; it must be 1 to 1000`)
