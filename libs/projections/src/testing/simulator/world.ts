@@ -662,7 +662,7 @@ const SESSION_TIMEOUT_MS = 600
 const CONTROL_EVERY_MS = 1_000
 const TIDY_EVERY_MS = 200
 /** Of virtual time, for each of the two halves. */
-const LONGEST_MS = 600_000
+const LONGEST_MS = 180_000
 const MOST_STEPS = 50_000
 
 const nothing = () => {}

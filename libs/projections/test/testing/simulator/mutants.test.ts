@@ -105,6 +105,7 @@ test('versions read a moment too early', async () => {
 
 test('who is parked not asked for again after a release', async () => {
   await caught({
+    faults: ['gap', 'slow step'],
     wrapStore: inTransactions((transaction, store) => ({
       async advance(moves, userIds) {
         const [row] = await store.read([people.name])
@@ -143,7 +144,8 @@ test('a parked event not kept', async () => {
 })
 
 test('an error that would pass taken for the event’s own fault', async () => {
-  await caught({ wrapStore: (store) => ({ ...store, isTransient: () => false }) })
+  const faults = ['database error', 'lost commit answer'] as const
+  await caught({ faults, wrapStore: (store) => ({ ...store, isTransient: () => false }) })
 })
 
 test('a join that does not seek: what was handed out meanwhile is passed over', async () => {
