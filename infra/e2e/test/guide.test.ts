@@ -5,6 +5,7 @@ import { createPool } from '@rollcall/database'
 import { findFreePort } from '@rollcall/dev'
 import { userLifecycle } from '@rollcall/events'
 import { encodeRecordBody, partitionOf } from '@rollcall/kafka'
+import { deleteTopic } from '@rollcall/kafka/testing'
 import { silentLogger } from '@rollcall/observability/testing'
 import { request } from '../src/stack/http-client.js'
 import { type OwnStack, startOwnStack } from '../src/stack/own-stack.js'
@@ -33,6 +34,8 @@ beforeAll(async () => {
     '127.0.0.1:19092': stack.endpoints.kafka,
     '7420': String(await findFreePort()),
   }
+  mkdirSync(join(root, 'services'))
+  symlinkSync(join(repositoryRoot, 'services/user-registry'), join(root, 'services/user-registry'))
   const badges = 'services/ops-cli/guide/badges.mjs'
   mkdirSync(dirname(join(root, badges)), { recursive: true })
   writeFileSync(
@@ -49,7 +52,14 @@ afterAll(async () => {
 const run = (page: string, before?: PageRun['before']) =>
   runPage(`services/ops-cli/guide/${page}.md`, {
     cwd: root,
-    env: { NO_COLOR: '1', NODE_OPTIONS: '', npm_config_update_notifier: 'false' },
+    env: {
+      DATABASE_URL: stack.endpoints.databases.userRegistry,
+      KAFKA_BROKERS: stack.endpoints.kafka,
+      SCHEMA_REGISTRY_URL: stack.endpoints.schemaRegistry,
+      NO_COLOR: '1',
+      NODE_OPTIONS: '',
+      npm_config_update_notifier: 'false',
+    },
     addresses,
     ...(before && { before }),
   })
@@ -147,6 +157,34 @@ test('the relay is stuck: none runs, one is started', async () => {
 test('a read model is rebuilt beside the live one, and rolled back', async () => {
   expectAsSaid(await run('rebuild-and-rollback'))
 }, 180_000)
+
+test('the database was restored: the relay refuses, is given a position again, and goes on', async () => {
+  const relay = stack.process('relay')
+  const restored = async () => {
+    await relay.stop()
+    await newUser('unsent')
+    // As a dump restored into a young cluster: the same rows and position, transaction ids of the future.
+    await registryDatabase(`
+      UPDATE outbox.relay SET system_identifier = 1, heartbeat_at = '-infinity',
+        snap = ((pg_snapshot_xmin(snap)::text::bigint + 3000000000)::text || ':' || (pg_snapshot_xmax(snap)::text::bigint + 3000000000)::text || ':')::pg_snapshot;
+      UPDATE outbox.message SET xid = (xid::text::bigint + 3000000000)::text::xid8`)
+    await relay.start().catch(() => undefined)
+    await until({ what: 'the relay refuses', timeoutMs: 60_000 }, () =>
+      readFileSync(stack.services.relay.logFile, 'utf8').includes('ERR_OUTBOX_DATABASE_CHANGED'),
+    )
+    await relay.stop()
+  }
+  const before = { 'rollcall status\n': once(restored), 'until npx': once(() => relay.start()) }
+  expectAsSaid(await run('database-restored', before))
+}, 120_000)
+
+test('the topic is lost: made again, filled from the outbox, and read from its beginning', async () => {
+  const lost = async () => {
+    await newUser('before-the-loss')
+    await deleteTopic(stack.endpoints.kafka, userLifecycle.name)
+  }
+  expectAsSaid(await run('topic-lost', { 'topics check\n': once(lost) }))
+}, 240_000)
 
 const LEADING = "SELECT FROM outbox.relay WHERE heartbeat_at > now() - interval '10 seconds'"
 
