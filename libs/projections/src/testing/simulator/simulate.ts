@@ -169,7 +169,9 @@ async function explained<E extends ProjectedEvent, Tx>(
     return (await withoutStacks(() => runSchedule(subject, candidate))).broken !== undefined
   }
   const shortest = await shrink(schedule, fails, { attempts: MOST_ATTEMPTS })
-  const { broken = outcome.broken, trace } = await runSchedule(subject, shortest, { isTraced: true })
+  const again = await runSchedule(subject, shortest, { isTraced: true })
+  const { trace } = again
+  const { broken = outcome.broken } = again
   const { law = 'fold', found = '' } = broken ?? {}
   const { seed } = schedule
   const typeOf = (user: number, version: number) => subject.typeOf(seed, user, version)
@@ -181,6 +183,7 @@ async function explained<E extends ProjectedEvent, Tx>(
     `The shortest schedule found that breaks one (${left} are left, ${runs} runs):`,
     ...indented(showSchedule(shortest, typeOf)),
     '',
+    ...(again.broken === undefined ? [MOODY, ''] : []),
     'What happens in it:',
     ...indented(shortened(trace).join('\n')),
     '',
@@ -188,6 +191,9 @@ async function explained<E extends ProjectedEvent, Tx>(
   ].join('\n')
   return { seed, law, found, schedule: shortest, trace, text }
 }
+
+const MOODY =
+  'Run once more it broke none, so what was found is of the first run: the handlers remember something beside their transaction.'
 
 const MOST_LINES = 120
 
