@@ -10,6 +10,7 @@ import { project } from './benches/project.js'
 import { propagation } from './benches/propagation.js'
 import { rebuild } from './benches/rebuild.js'
 import { relay } from './benches/relay.js'
+import { shadow } from './benches/shadow.js'
 import { simulate } from './benches/simulate.js'
 import { start } from './benches/start.js'
 import { verify } from './benches/verify.js'
@@ -25,6 +26,7 @@ export const benches: readonly Bench[] = [
   project,
   parked,
   rebuild,
+  shadow,
   verify,
   idle,
   start,

@@ -198,6 +198,7 @@ async function applyOnce<E extends ProjectedEvent, Tx>(work: Work<E>, options: A
       return APPLIED
     } catch (error) {
       if (error === LOST) return afterLoss(work, options)
+      if (options.isAside && (await isGone(options))) return DROPPED
       const cause = error instanceof HandlerFailure ? error.cause : error
       const { store, clock, maxHandlerAttempts: maxAttempts } = options
       const waitMs = nextWaitMs(cause, attempt, { isTransient: store.isTransient, maxAttempts, random: clock.random })
@@ -205,6 +206,13 @@ async function applyOnce<E extends ProjectedEvent, Tx>(work: Work<E>, options: A
       if (!(await waitToRetry(waitMs, attempt, cause, batch, options))) return DROPPED
     }
   }
+}
+
+/** A side that was dropped takes its tables with it: that is no failure of a handler. */
+async function isGone<E extends ProjectedEvent, Tx>({ name, store }: ApplyOptions<E, Tx>): Promise<boolean> {
+  // A database that is away answers nothing; the error at hand says so too, and is dealt with by itself.
+  const rows = await store.read([name]).catch(() => undefined)
+  return rows?.length === 0
 }
 
 const LOST = new Error('the partition belongs to another claim')

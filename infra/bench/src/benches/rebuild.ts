@@ -1,14 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { directoryMigrations, people } from '@rollcall/directory'
-import { cloudEventHeaders, userLifecycle } from '@rollcall/events'
-import { userCreated, userUpdated } from '@rollcall/events/testing'
-import { encodeRecordBody, type KafkaClient, partitionOf } from '@rollcall/kafka'
+import { userLifecycle } from '@rollcall/events'
 import { pgStore, runProjections } from '@rollcall/projections'
 import type { Bench } from '../bench.js'
 import { benchKafka, benchTools, makeTopic, openBenchDatabase, readyCodec } from '../bench-tools.js'
+import { fillTopic, VERSIONS } from '../fill-topic.js'
 import { interleave, median, pairedRatio } from '../measure.js'
-
-const VERSIONS = 5
 
 /** How fast the directory is rebuilt from its topic, against reading and decoding the topic and doing nothing with it. */
 export const rebuild: Bench = {
@@ -20,7 +17,7 @@ export const rebuild: Bench = {
     const kafka = benchKafka(stack.kafka)
     await makeTopic(kafka)
     const users = Math.round(200_000 * scale)
-    await fill(kafka, users, codec)
+    await fillTopic(kafka, codec, users)
     const events = users * VERSIONS
     log(`${events} events of ${users} users on the topic`)
 
@@ -86,31 +83,4 @@ export const rebuild: Bench = {
       },
     ]
   },
-}
-
-async function fill(kafka: KafkaClient, users: number, codec: Awaited<ReturnType<typeof readyCodec>>): Promise<void> {
-  const producer = kafka.producer()
-  let batch: { partition: number; body: Buffer; timestampMs: number }[] = []
-  // A thousand users at a time, so that versions of one user are spread over the log as in life.
-  for (let first = 0; first < users; first += 1_000) {
-    let states = Array.from(
-      { length: Math.min(1_000, users - first) },
-      (_, at) => userCreated({ seed: first + at + 1 }) as Parameters<typeof userUpdated>[0],
-    )
-    for (let version = 1; version <= VERSIONS; version++) {
-      if (version > 1) states = states.map((state) => userUpdated(state))
-      for (const state of states) {
-        const event = state as ReturnType<typeof userCreated>
-        const body = encodeRecordBody({
-          key: event.userId,
-          value: codec.encode(event),
-          headers: cloudEventHeaders(event, { source: '/bench' }),
-        })
-        batch.push({ partition: partitionOf(Buffer.from(event.userId), 12), body, timestampMs: Date.now() })
-      }
-      await producer.send(userLifecycle.name, batch)
-      batch = []
-    }
-  }
-  await producer.close()
 }

@@ -1,3 +1,4 @@
+import { withTransaction } from '@rollcall/database'
 import { type Logger, serializeError, step } from '@rollcall/observability'
 import type { Effects } from '../apply-effects.js'
 import type { Clock } from '../clock.js'
@@ -104,6 +105,8 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
     return pool
   }
 
+  const drop = (side: string) => withTransaction(poolOf(), (client) => dropSide(client, side))
+
   const meetingWith = (side: Aside): MeetingOptions => ({
     live: name,
     other: sideName(name, side),
@@ -148,7 +151,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
       if (error instanceof SidesApartError && !signal.aborted) return leaveBuilt(tell, error.message)
       // Whoever comes next goes on from here.
       if (signal.aborted || store.isTransient(error)) throw error
-      await dropSide(poolOf(), next)
+      await drop(next)
       await tell({ phase: 'failed', error: serializeError(error).message })
       throw error
     }
@@ -254,7 +257,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
   async function tend(row: ProjectionRow, sides: readonly ProjectionRow[]): Promise<void> {
     const expired = sides.filter(({ expiresAt }) => expiresAt !== null && expiresAt.getTime() < clock.now())
     for (const { name: side } of expired) {
-      await alone(() => dropSide(poolOf(), side))
+      await alone(() => drop(side))
       logger.info({ projection: name, side }, 'projection side dropped')
     }
     const isSilent = row.rebuild && !hasEnded(row.rebuild) && (row.rebuildAgeMs ?? 0) > SILENT_MS
@@ -278,7 +281,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
           request,
         }
         // A side that was built before and not taken is not what is asked for now.
-        await dropSide(poolOf(), next)
+        await drop(next)
         await store.setRebuild(name, progress)
         logger.info({ projection: name, reason, events: progress.total }, 'projection rebuild started')
         working = work(release, progress)
@@ -309,7 +312,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
     async abandon(actor) {
       const row = await sideRow(next, 'has no next side to abandon')
       // The process that builds it meets the missing side, and ends.
-      await dropSide(poolOf(), row.name)
+      await drop(row.name)
       const progress = (await store.read([name]))[0]?.rebuild
       if (progress) await store.setRebuild(name, { ...progress, phase: 'failed', error: 'abandoned' })
       await note('projections.abandon', actor)

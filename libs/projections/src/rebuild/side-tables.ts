@@ -78,11 +78,19 @@ const build = (pool: Pool, statement: string) =>
     await client.query(statement)
   })
 
-/** Forgets a side that is not live: its tables, versions, checkpoints and parked users. */
-export async function dropSide(client: Pool | PoolClient, side: string): Promise<void> {
-  await client.query(`DROP SCHEMA IF EXISTS ${quoted(side)} CASCADE`)
-  await client.query(`DROP TABLE IF EXISTS ${versionTable(side)}`)
+/**
+ * Forgets a side that is not live: its tables, versions, checkpoints and parked users, all at once. Runners that follow it
+ * are waited for and then find nothing; a table gone before the rest would look like a failing handler to them.
+ *
+ * @param client in a transaction
+ */
+export async function dropSide(client: PoolClient, side: string): Promise<void> {
+  const { rows } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
+    versionTable(side),
+  ])
+  if (rows[0]?.there === true) await client.query(`DROP TABLE ${versionTable(side)}`)
   await client.query('DELETE FROM projections.projection WHERE name = $1', [side])
+  await client.query(`DROP SCHEMA IF EXISTS ${quoted(side)} CASCADE`)
 }
 
 /**

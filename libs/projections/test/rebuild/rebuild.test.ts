@@ -10,6 +10,7 @@ import {
   pgStore,
   type RunProjectionsOptions,
 } from '../../src/index.js'
+import { dropSide } from '../../src/rebuild/side-tables.js'
 import { type MemoryLog, memoryLog } from '../memory-log.js'
 import {
   byEvent,
@@ -204,6 +205,32 @@ test('a roll-back puts the side from before the cut-over back, up to date, and m
     { act: 'projections.roll-back' },
     { act: 'projections.roll-back' },
   ])
+})
+
+test('a side that is dropped while it follows takes nothing with it, and nobody is parked for it', async () => {
+  const log = memoryLog(1)
+  log.append(0, ...Array.from({ length: 30 }, () => userCreated()))
+  const running = await started(log)
+  await running.projections.rebuild('by-table')
+  expect(await ended(running)).toMatchObject({ phase: 'done' })
+  const client = await fixed.pool.connect()
+  let dropped = false
+  const dropping = (async () => {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await client.query('BEGIN')
+    await dropSide(client, 'by-table~prev')
+    await client.query('COMMIT')
+    dropped = true
+  })().finally(() => client.release())
+  for (let batch = 0; !dropped || batch < 5; batch++) {
+    log.append(0, ...Array.from({ length: 20 }, () => userCreated()))
+    await caughtUp(running)
+  }
+  await dropping
+  await caughtUp(running)
+  expect(await statusOf(running)).toMatchObject({ sides: [], parkedUsers: 0 })
+  expect(running.log.lines().filter(({ msg }) => msg === 'user parked')).toEqual([])
+  expect(await asides()).toEqual([])
 })
 
 test('there is nothing to roll back to, cut over or abandon where nothing was rebuilt', async () => {
