@@ -26,14 +26,14 @@ export const sqlRows = (sql: Sql): TableRows => ({
   async upsert(table, rows) {
     const { statement } = table
     await sql.query({
-      ...(statement === undefined ? {} : { name: `projections_write_${statement}` }),
+      ...(statement === undefined ? {} : { name: `write_${statement}` }),
       text: upsertSql(table),
       values: [`[${rows.map(rowJson).join(',')}]`],
     })
   },
   async remove({ name, key, statement }, keys) {
     await sql.query({
-      ...(statement === undefined ? {} : { name: `projections_leave_${statement}` }),
+      ...(statement === undefined ? {} : { name: `leave_${statement}` }),
       text: `DELETE FROM ${name} WHERE ${quoted(key)} = ANY ($1::uuid[])`,
       values: [keys],
     })

@@ -28,7 +28,7 @@ export const tableIn = (table: string, schema: string | undefined): string =>
 
 /** @param into the table, or one of the same shape */
 export function tableWriter<E extends ProjectedEvent>(
-  { name, table }: TableProjection<E>,
+  { name, version, table }: TableProjection<E>,
   into = table.name,
 ): TableWriter<E> {
   let columns: readonly string[] | undefined
@@ -62,7 +62,7 @@ export function tableWriter<E extends ProjectedEvent>(
 
   const target = (): RowTable => {
     if (known !== undefined) return known
-    const made = { name: into, key: table.key, columns: columns ?? [], statement: name }
+    const made = { name: into, key: table.key, columns: columns ?? [], statement: `${name}.${version}` }
     // Before the first row the columns are not known yet.
     if (columns !== undefined) known = made
     return made
