@@ -183,7 +183,16 @@ test('the topic is lost: made again, filled from the outbox, and read from its b
     await newUser('before-the-loss')
     await deleteTopic(stack.endpoints.kafka, userLifecycle.name)
   }
-  expectAsSaid(await run('topic-lost', { 'topics check\n': once(lost) }))
+  const blocks = await run('topic-lost', { 'topics check\n': once(lost) })
+  // Whether a partition stands still depends on how many records its users have on the topic made again.
+  const told = (text: string) => text.replace(/^(?:Proven equal to|Not compared with) .*$/m, '<compared or not>')
+  expectAsSaid(
+    blocks.map((block) => ({
+      ...block,
+      printed: told(block.printed),
+      ...(block.said !== undefined && { said: told(block.said) }),
+    })),
+  )
 }, 240_000)
 
 const LEADING = "SELECT FROM outbox.relay WHERE heartbeat_at > now() - interval '10 seconds'"

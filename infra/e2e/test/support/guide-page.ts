@@ -63,7 +63,8 @@ export const constantPart = (printed: string): string =>
     .trim()
 
 // Lines of progress are there on a slow machine only.
-const withoutProgress = (printed: string) => printed.replace(/^(?:\s*\d+ %: .*|[a-z ]+: [\d,]+ events.*)\n/gm, '')
+const withoutProgress = (printed: string) =>
+  printed.replace(/^(?:\s*\d+ %: .*|[a-z ]+: [\d,]+ events.*|[\d,]+ users compared, .*)\n/gm, '')
 
 const onto = (commands: string, addresses: Readonly<Record<string, string>>) =>
   Object.entries(addresses).reduce((text, [said, real]) => text.replaceAll(said, real), commands)

@@ -467,3 +467,17 @@ test('an event continues the trace of the change that made it', async () => {
   await tracing.close()
   await sink.close()
 })
+
+test('a plan tells what would be done, also where records cannot be read, and does nothing', async () => {
+  const log = memoryLog(1)
+  log.append(0, ...history(3))
+  log.appendBytes(0, history(1)[0]?.userId ?? '', Buffer.from('no event'))
+  const running = await started(log)
+  expect(await running.projections.planRebuild('by-table')).toMatchObject({
+    kind: 'fold',
+    events: 4,
+    tables: ['public.person'],
+    estimatedBy: 'sample',
+  })
+  expect(await statusOf(running)).toMatchObject({ rebuild: null, sides: [] })
+})
