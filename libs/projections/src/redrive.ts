@@ -9,6 +9,7 @@ import type { DeadLetter, ParkedUser } from './parking.js'
 import type { PartitionFailure } from './partition-failure.js'
 import { partitionFailure, UserNotParkedError } from './projection-errors.js'
 import type { OpenParked, ParkedList, ProjectionStore, StoreTransaction } from './projection-store.js'
+import { rehearsable } from './rehearsable.js'
 import { runDeferred } from './run-deferred.js'
 
 export interface RedriveOptions<E extends ProjectedEvent, Tx> {
@@ -186,20 +187,6 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
     }
   }
 
-  /** Answers what the work did, in a transaction that is rolled back when this is a rehearsal. */
-  async function inTransaction<R>(isRehearsal: boolean, work: (transaction: StoreTransaction<Tx>) => Promise<R>) {
-    const done: R[] = []
-    try {
-      await store.transaction(async (transaction) => {
-        done[0] = await work(transaction)
-        if (isRehearsal) throw ROLL_BACK
-      })
-    } catch (error) {
-      if (error !== ROLL_BACK) throw error
-    }
-    return done[0] as R
-  }
-
   /** Runs `work` in a transaction; when the handler fails, once more without the event it failed on and what is behind. */
   async function withoutFailed<R>(work: (condemned: Condemned | undefined) => Promise<R>): Promise<R> {
     try {
@@ -270,7 +257,7 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
     },
     whatIf: (userId) =>
       withoutFailed((condemned) =>
-        inTransaction(true, async (transaction) => {
+        rehearsable(store, true, async (transaction) => {
           const stepped = await step(transaction, userId, await open(transaction, userId), condemned)
           const kept = await keep(transaction, userId, stepped)
           return { applied: stepped.applied, ...kept, rows: await changedRows(transaction, store) }
@@ -292,7 +279,7 @@ export function redrive<E extends ProjectedEvent, Tx>(options: RedriveOptions<E,
         return failure
       }),
     async discard(userId, { reason, actor, all = false, dryRun = false }) {
-      const result = await inTransaction(dryRun, async (transaction) => {
+      const result = await rehearsable(store, dryRun, async (transaction) => {
         const { letters, knownVersion } = await open(transaction, userId)
         const last = all ? Number.MAX_SAFE_INTEGER : (letters[0]?.offset ?? 0)
         const { dropped, version, left } = await transaction.dropLetters(name, userId, last)
@@ -360,5 +347,3 @@ async function findFailed<R>(work: (condemned: Condemned) => Promise<R>, failure
     throw error instanceof StepFailure ? error.cause : error
   }
 }
-
-const ROLL_BACK = Symbol('roll back')

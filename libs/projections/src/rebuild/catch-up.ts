@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js'
 import type { LogSource } from '../log-source.js'
 import { RebuildFailedError, SideMissingError } from '../projection-errors.js'
 import type { ProjectionStore } from '../projection-store.js'
+import { recordsIn } from './records-in.js'
 
 export interface CatchUpOptions {
   readonly projection: string
@@ -29,7 +30,7 @@ export async function caughtUp(options: CatchUpOptions): Promise<void> {
     if (failed) throw new RebuildFailedError(projection, failed.message, { ...failed })
     const at = new Map(row.checkpoints.map(({ partition, position }) => [partition, position]))
     const offsets = await kafka.offsets(topic)
-    const total = offsets.reduce((sum, { low, high }) => sum + high - low, 0)
+    const total = recordsIn(offsets)
     const lag = offsets.reduce(
       (sum, { partition, low, high }) => sum + Math.max(0, high - (at.get(partition) ?? low)),
       0,

@@ -1,6 +1,6 @@
 import { copyIn, type Pool, type PoolClient, withTransaction } from '@rollcall/database'
 import { sequenceOf } from '@rollcall/events'
-import { headerOf, type KafkaRecord, type PartitionOffsets } from '@rollcall/kafka'
+import { headerOf, type KafkaRecord } from '@rollcall/kafka'
 import type { Clock } from '../clock.js'
 import type { Verdict } from '../decide.js'
 import type { ProjectedEvent, TableProjection } from '../define-projection.js'
@@ -21,6 +21,7 @@ import { quoted } from '../table-rows.js'
 import type { TableWriter } from '../table-writer.js'
 import { versionTable } from '../version-table.js'
 import type { Governor } from './governor.js'
+import { recordsIn } from './records-in.js'
 import { type LiveTable, tableOf } from './side-tables.js'
 
 export interface FoldOptions<E extends ProjectedEvent> {
@@ -55,7 +56,7 @@ export async function foldInto<E extends ProjectedEvent>(options: FoldOptions<E>
   const offsets = await kafka.offsets(projection.topic.name)
   const done = await foldedPartitions(pool, side)
   const rest = offsets.filter(({ partition }) => !done.has(partition))
-  run.seen(records(offsets) - records(rest))
+  run.seen(recordsIn(offsets) - recordsIn(rest))
   let loading: Promise<void> = Promise.resolve()
   for (let at = 0; at < rest.length; at += PARTITIONS_AT_ONCE) {
     const partitions = rest.slice(at, at + PARTITIONS_AT_ONCE).map(({ partition }) => partition)
@@ -69,8 +70,6 @@ export async function foldInto<E extends ProjectedEvent>(options: FoldOptions<E>
 }
 
 const PARTITIONS_AT_ONCE = 4
-
-const records = (offsets: readonly PartitionOffsets[]) => offsets.reduce((sum, { low, high }) => sum + high - low, 0)
 
 async function foldedPartitions(pool: Pool, side: string): Promise<Set<number>> {
   const { rows } = await pool.query<{ partition: number }>(

@@ -3,6 +3,7 @@ import type { ProjectedEvent, Projection } from '../define-projection.js'
 import type { LogSource } from '../log-source.js'
 import type { ProjectionStore } from '../projection-store.js'
 import { sideTablesOf } from './build-side.js'
+import { recordsIn } from './records-in.js'
 import { describeTables } from './side-tables.js'
 
 /** What a rebuild would do. */
@@ -32,7 +33,7 @@ export interface PlanOptions<E extends ProjectedEvent, Tx> {
 export async function planRebuild<E extends ProjectedEvent, Tx>(options: PlanOptions<E, Tx>): Promise<RebuildPlan> {
   const { projection, kafka, store, canStandAside } = options
   const offsets = await kafka.offsets(projection.topic.name)
-  const events = offsets.reduce((sum, { low, high }) => sum + high - low, 0)
+  const events = recordsIn(offsets)
   const names = sideTablesOf(projection) ?? []
   const tables = store.pool === undefined ? [] : await describeTables(store.pool, projection.name, names)
   const kind = !canStandAside ? 'replay' : projection.table === undefined ? 'shadow' : 'fold'

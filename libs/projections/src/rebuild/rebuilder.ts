@@ -18,6 +18,7 @@ import { type ProgressTeller, progressTeller } from './progress-teller.js'
 import { prove } from './prove.js'
 import { rebuildLock } from './rebuild-lock.js'
 import { HOUR_MS, hasEnded, type Proof, type RebuildProgress, type RebuildRequest } from './rebuild-progress.js'
+import { recordsIn } from './records-in.js'
 import { replayInPlace } from './replay-in-place.js'
 import { describeTables, dropSide } from './side-tables.js'
 import { type Aside, sideName } from './sides.js'
@@ -275,7 +276,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
           kind: projection.table === undefined ? 'shadow' : 'fold',
           phase: 'reading',
           events: 0,
-          total: offsets.reduce((sum, { low, high }) => sum + high - low, 0),
+          total: recordsIn(offsets),
           startedAt: new Date(clock.now()).toISOString(),
           instance,
           request,

@@ -5,6 +5,7 @@ import type { ProjectedEvent, Projection } from '../define-projection.js'
 import type { LogSource } from '../log-source.js'
 import type { ProjectionRow, ProjectionStore } from '../projection-store.js'
 import type { RebuildProgress } from './rebuild-progress.js'
+import { recordsIn } from './records-in.js'
 
 export interface ReplayInPlaceOptions<E extends ProjectedEvent, Tx> {
   readonly projection: Projection<E, Tx>
@@ -29,7 +30,7 @@ export function replayInPlace<E extends ProjectedEvent, Tx>(options: ReplayInPla
         kind: 'replay',
         phase: 'catching up',
         events: 0,
-        total: offsets.reduce((sum, { low, high }) => sum + high - low, 0),
+        total: recordsIn(offsets),
         startedAt: new Date(clock.now()).toISOString(),
         instance,
         targets: Object.fromEntries(offsets.map(({ partition, high }) => [partition, high])),

@@ -7,7 +7,8 @@ import type { ProjectedEvent, Projection } from '../define-projection.js'
 import type { Heal } from '../heal-gaps.js'
 import type { LogSource } from '../log-source.js'
 import { EventsGoneError, EventsUnavailableError } from '../projection-errors.js'
-import type { ProjectionStore, StoreTransaction } from '../projection-store.js'
+import type { ProjectionStore } from '../projection-store.js'
+import { rehearsable } from '../rehearsable.js'
 import { holdPartition } from '../verify/hold-partition.js'
 import { knownVersion } from '../version-table.js'
 import { collectEvents, type UserRecords } from './collect-events.js'
@@ -87,7 +88,7 @@ export function replayer<E extends ProjectedEvent, Tx>(options: ReplayerOptions<
   ): Promise<Replayed> {
     const records = new Map(collected)
     for (let attempt = 0; ; attempt++) {
-      const result = await inTransaction(dryRun, async (transaction): Promise<Replayed | Missing> => {
+      const result = await rehearsable(store, dryRun, async (transaction): Promise<Replayed | Missing> => {
         // No version of the user moves from here on.
         await holdPartition(transaction.sql, name, partition)
         const known = await knownVersion(transaction.sql, name, userId)
@@ -126,19 +127,6 @@ export function replayer<E extends ProjectedEvent, Tx>(options: ReplayerOptions<
       for (const [index, value] of values.entries()) found.set(at + index, value)
     }
     return found
-  }
-
-  async function inTransaction<R>(isRehearsal: boolean, work: (transaction: StoreTransaction<Tx>) => Promise<R>) {
-    const done: R[] = []
-    try {
-      await store.transaction(async (transaction) => {
-        done[0] = await work(transaction)
-        if (isRehearsal) throw ROLL_BACK
-      })
-    } catch (error) {
-      if (error !== ROLL_BACK) throw error
-    }
-    return done[0] as R
   }
 
   return {
@@ -211,7 +199,6 @@ const MOST_ATTEMPTS = 5
 /** As many as one page of the registry's events. */
 const MOST_AT_ONCE = 500
 const NEVER = new AbortController().signal
-const ROLL_BACK = Symbol('roll back')
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index)
 
