@@ -3,6 +3,7 @@ import { latestStates } from './latest-states.js'
 import { SideLeakedError } from './projection-errors.js'
 import type { StoreTransaction } from './projection-store.js'
 import { RowFailure, type TableWriter, tableIn, tableWriter } from './table-writer.js'
+import { writtenTables } from './written-tables.js'
 
 /** A projection's effects behind one face, whatever its form. */
 export interface Effects<E extends ProjectedEvent, Tx> {
@@ -94,16 +95,9 @@ const contextOf = <Tx>(tx: Tx, deferred: Deferred): HandlerContext<Tx> => ({
   afterCommit: (work) => void deferred.push(work),
 })
 
-/**
- * Handlers that name a schema would reach the live tables while another side is built. What Postgres counts for this
- * transaction tells, before it commits.
- */
-async function refuseLeaks<Tx>({ sql }: StoreTransaction<Tx>, schema: string | undefined): Promise<void> {
+/** Handlers that name a schema would reach the live tables while another side is built. */
+async function refuseLeaks<Tx>(transaction: StoreTransaction<Tx>, schema: string | undefined): Promise<void> {
   if (schema === undefined) return
-  const { rows } = await sql.query<{ name: string }>(
-    `SELECT format('%I.%I', schemaname, relname) AS name FROM pg_stat_xact_user_tables
-     WHERE schemaname NOT IN ('projections', $1) AND n_tup_ins + n_tup_upd + n_tup_del > 0`,
-    [schema],
-  )
-  if (rows.length > 0) throw new SideLeakedError(rows.map(({ name }) => name))
+  const leaks = (await writtenTables(transaction)).filter((table) => table.schema !== schema)
+  if (leaks.length > 0) throw new SideLeakedError(leaks.map(({ fullName }) => fullName))
 }

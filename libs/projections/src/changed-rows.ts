@@ -1,5 +1,6 @@
 import type { ProjectionStore, StoreTransaction } from './projection-store.js'
 import { quoted } from './table-rows.js'
+import { writtenTables } from './written-tables.js'
 
 /** A row a transaction changed: as committed before it, and as it would be. */
 export interface ChangedRow {
@@ -14,22 +15,16 @@ const MOST_ROWS = 50
 
 /**
  * The rows the transaction has inserted, changed or deleted so far, of tables with a primary key, outside the schema
- * `projections`. Found by what Postgres itself counts and marks (pg_stat_xact_user_tables, xmin), so that it holds for
- * handlers of any form; the rows before are read outside the transaction.
+ * `projections`. Found by what Postgres itself locks and marks (xmin), so that it holds for handlers of any form; the
+ * rows before are read outside the transaction.
  */
 export async function changedRows<Tx>(
   { sql }: StoreTransaction<Tx>,
   { outside }: Pick<ProjectionStore<Tx>, 'outside'>,
 ): Promise<ChangedRow[]> {
-  const { rows: tables } = await sql.query<{ name: string; key: string[]; deletes: boolean }>(
-    `SELECT s.relid::regclass::text AS name, s.n_tup_del > 0 AS deletes,
-       ARRAY(SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid
-         AND a.attnum = ANY (i.indkey) WHERE i.indrelid = s.relid AND i.indisprimary ORDER BY a.attnum) AS key
-     FROM pg_stat_xact_user_tables s
-     WHERE s.schemaname <> 'projections' AND s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0 ORDER BY 1`,
-  )
+  const tables = await writtenTables({ sql })
   const changed: ChangedRow[] = []
-  for (const { name, key, deletes } of tables) {
+  for (const { name, key } of tables) {
     if (key.length === 0) continue
     const { rows } = await sql.query<{ row: Row }>(
       `SELECT to_jsonb(t) AS row FROM ${name} t
@@ -49,7 +44,7 @@ export async function changedRows<Tx>(
         after: row,
       })
     }
-    if (deletes) changed.push(...(await deletedRows(sql, outside, { name, columns })))
+    changed.push(...(await deletedRows(sql, outside, { name, columns })))
   }
   return changed
 }
