@@ -18,7 +18,7 @@ createServer((request, response) => {
   if (request.url === '/health/live') answer(200)
   else if (!counter) answer(503)
   else if (request.method === 'POST')
-    release(counter.deadLetters, request.url === '/release').then(
+    (request.url === '/rebuild' ? counter.rebuild() : release(counter.deadLetters, request.url === '/release')).then(
       () => answer(200),
       () => answer(500),
     )

@@ -17,7 +17,7 @@ export const effectCounter = defineProjection<UserLifecycleEvent>({
        ON CONFLICT (user_id) DO UPDATE SET count = effect.count + excluded.count`,
       [events.map(({ userId }) => userId)],
     ),
-  reset: ({ tx }) => tx.query('TRUNCATE effect'),
+  tables: ['effect'],
 })
 
 export const effectTable = 'CREATE TABLE IF NOT EXISTS effect (user_id uuid PRIMARY KEY, count bigint NOT NULL)'

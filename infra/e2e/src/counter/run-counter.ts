@@ -26,6 +26,8 @@ export interface RunningCounter {
   /** Rejects unless the counter makes progress. */
   checkProgress(): Promise<void>
   readonly deadLetters: DeadLetters
+  /** Begins a rebuild. @throws RebuildRunningError */
+  rebuild(): Promise<void>
   close(): Promise<void>
 }
 
@@ -63,6 +65,7 @@ export async function runCounter({
   return {
     checkProgress: () => running.checkProgress(),
     deadLetters: running.deadLetters(effectCounter.name),
+    rebuild: () => running.rebuild(effectCounter.name, { keepMs: 0 }),
     async close() {
       await running.close()
       await client.close()
