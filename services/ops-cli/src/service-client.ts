@@ -58,6 +58,7 @@ export function createServiceClient(service: string, url: string, signal?: Abort
     const response = await request(path, init)
     const named = `${init.method} ${path.replace(/\?.*/, '')}`
     const value: unknown = await response.json().catch((cause: unknown) => {
+      if (!(cause instanceof SyntaxError)) throw new ServiceUnreachableError(service, url, cause)
       throw new ServiceAnswerUnknownError(service, named, 'it is not JSON', cause)
     })
     const parsed = shape.safeParse(value)

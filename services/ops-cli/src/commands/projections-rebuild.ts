@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { isRetryable } from '@rollcall/errors'
 import { Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
 import { type Act, type CommandContext, clientOf, type Outcome } from '../command-context.js'
@@ -58,6 +59,8 @@ interface RebuildOptions {
 }
 
 const POLL_MS = 250
+/** Longer than a process takes to be started again. */
+const AWAY_MS = 60_000
 
 async function rebuildProjection(context: CommandContext, name: string, options: RebuildOptions): Promise<Outcome> {
   const { terminal } = context
@@ -109,7 +112,7 @@ async function follow(
   let phase = ''
   try {
     for (;;) {
-      const { rebuild } = await findProjection(client, name)
+      const { rebuild } = await findPatiently(context, client, name)
       if (rebuild !== null && rebuild.startedAt !== before.rebuild?.startedAt) {
         progress.update(rebuild.events, rebuild.events)
         if (rebuild.phase === 'done' || rebuild.phase === 'failed' || rebuild.phase === 'built') {
@@ -126,6 +129,21 @@ async function follow(
     }
   } finally {
     progress.stop()
+  }
+}
+
+/** A process that dies takes its rebuild up again when it is back: that is waited for. */
+async function findPatiently(context: CommandContext, client: ServiceClient, name: string): Promise<ProjectionStatus> {
+  const { terminal, signal } = context
+  const until = Date.now() + AWAY_MS
+  for (let tries = 0; ; tries++) {
+    try {
+      return await findProjection(client, name)
+    } catch (error) {
+      if (!isRetryable(error) || Date.now() >= until) throw error
+      if (tries === 0) terminal.note(`${(error as Error).message} The rebuild goes on when it is back; waiting.`)
+      await delay(POLL_MS, undefined, { signal })
+    }
   }
 }
 
