@@ -7,6 +7,7 @@ import { killDuringImport } from './drill/kill-drill.js'
 import { measureIdleTransaction } from './drill/measure-idle-transaction.js'
 import { median, quantile } from './drill/numbers.js'
 import { generateCsv, startImport } from './drill/paced-import.js'
+import { rebuildBesideChanges } from './drill/rebuild-beside-changes.js'
 import { openScene, type Scene } from './drill/scene.js'
 import { createShift } from './drill/second-consumers.js'
 import { startTraffic } from './drill/traffic.js'
@@ -30,7 +31,8 @@ async function main(): Promise<number> {
     process.once('SIGINT', stop)
     process.once('SIGTERM', stop)
     try {
-      return options.idleTransaction ? await measureIdleTransaction(scene, options, say) : await drill(scene, options)
+      if (options.idleTransaction) return await measureIdleTransaction(scene, options, say)
+      return options.rebuild ? await rehearseRebuild(scene, options) : await drill(scene, options)
     } finally {
       await scene.close()
     }
@@ -122,6 +124,39 @@ async function drill(scene: Scene, options: DrillOptions): Promise<number> {
     })}`,
   )
   return verdict.violations.total === 0 && summary.failed === 0 && quietMs !== null ? 0 : 1
+}
+
+async function rehearseRebuild(scene: Scene, options: DrillOptions): Promise<number> {
+  const { users, changes, seed } = options
+  const { stretches, rebuilds, killed, verified, verdict, problems } = await rebuildBesideChanges(scene, {
+    users,
+    seed,
+    perSecond: changes,
+    report: say,
+  })
+  console.log()
+  printTable(
+    ['stretch', 'seconds', 'changes', 'readable after, p50 ms', 'p99 ms', 'reads', 'failed', 'backwards', 'late'],
+    stretches.map(({ name, seconds, changes, reads, failed, backwards, late, freshMs }) => [
+      ...[name, seconds, changes, quantile(freshMs, 0.5), quantile(freshMs, 0.99)],
+      ...[reads, failed, backwards, late],
+    ]),
+  )
+  console.log()
+  printVerdict(verdict)
+  for (const problem of problems) say(problem)
+  const [before, during] = stretches.map(({ freshMs }) => quantile(freshMs, 0.99))
+  console.log(
+    `\n${JSON.stringify({
+      drill: 'rebuild beside changes',
+      ...{ seed, users, rebuilds, killed, verified },
+      p99Ms: { before, during, ratio: Math.round((100 * (during ?? 0)) / (before ?? 1)) / 100 },
+      reads: stretches.reduce((sum, { reads }) => sum + reads, 0),
+      violations: verdict.violations.total,
+      problems: problems.length,
+    })}`,
+  )
+  return problems.length === 0 && verdict.violations.total === 0 ? 0 : 1
 }
 
 function say(line: string): void {

@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { createPool } from '@rollcall/database'
 import { databaseUrl } from '@rollcall/dev'
 import { silentLogger } from '@rollcall/observability/testing'
 import { request } from '../src/stack/http-client.js'
 import { type OwnStack, startOwnStack } from '../src/stack/own-stack.js'
-import { entryPoints } from '../src/stack/repository.js'
+import { rollcall } from '../src/stack/rollcall.js'
 import { type ServiceProcess, serviceProcess } from '../src/stack/service-process.js'
 import { until } from '../src/stack/until.js'
 
@@ -56,15 +54,6 @@ const statuses = ({ subscribers }: Propagation) =>
 
 const propagation = async (id: string) => (await registry('GET', `/v1/users/${id}/propagation`)).body as Propagation
 
-async function rollcall(...args: readonly string[]) {
-  const line = [entryPoints.rollcall, ...args, '--json', '--endpoints', stack.endpointsPath]
-  const { code, stdout } = await promisify(execFile)(process.execPath, line).then(
-    ({ stdout }) => ({ code: 0, stdout }),
-    (error: { code: number; stdout: string }) => error,
-  )
-  return { code, answer: JSON.parse(stdout) as Propagation }
-}
-
 /** Something only this database refuses, by hand. */
 async function badgesDatabase(sql: string): Promise<void> {
   const url = databaseUrl(stack.endpoints.postgres, 'badges')
@@ -99,16 +88,24 @@ test('who has a change with one subscriber killed, one parked and one live, and 
   expect(shown.subscribers).toContainEqual(
     expect.objectContaining({ service: 'payroll', version: null, since: expect.stringMatching(/Z$/) }),
   )
-  const said = await rollcall('users', 'propagation', id)
-  expect([said.code, statuses(said.answer)]).toEqual([1, broken])
+  const said = await rollcall<Propagation>(stack.endpointsPath, 'users', 'propagation', id)
+  expect([said.code, statuses(said.report)]).toEqual([1, broken])
 
   await badgesDatabase('ALTER TABLE person DROP CONSTRAINT person_odd')
-  await rollcall('dead-letters', 'retry', 'people', id, '--directory', badges.url)
+  await rollcall(stack.endpointsPath, 'dead-letters', 'retry', 'people', id, '--directory', badges.url)
   expect(statuses(await propagation(id))).toEqual({ ...broken, badges: 'applied' })
 
   await payroll.start()
-  const mended = await rollcall('users', 'propagation', id, '--wait', '--timeout', '60')
-  expect([mended.code, statuses(mended.answer)]).toEqual([
+  const mended = await rollcall<Propagation>(
+    stack.endpointsPath,
+    'users',
+    'propagation',
+    id,
+    '--wait',
+    '--timeout',
+    '60',
+  )
+  expect([mended.code, statuses(mended.report)]).toEqual([
     0,
     { directory: 'applied', badges: 'applied', payroll: 'applied' },
   ])

@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { createPool, type Pool } from '@rollcall/database'
 import { userLifecycle } from '@rollcall/events'
 import { createKafka, type KafkaClient, partitionOf } from '@rollcall/kafka'
@@ -8,7 +6,7 @@ import { createMetrics } from '@rollcall/observability'
 import { silentLogger } from '@rollcall/observability/testing'
 import { request } from '../src/stack/http-client.js'
 import { type OwnStack, startOwnStack } from '../src/stack/own-stack.js'
-import { entryPoints } from '../src/stack/repository.js'
+import { rollcall } from '../src/stack/rollcall.js'
 import { until } from '../src/stack/until.js'
 
 const USERS = 60
@@ -44,25 +42,15 @@ async function create(number: number): Promise<string> {
 
 const records = async () => (await kafka.offsets(userLifecycle.name)).reduce((sum, { high }) => sum + high, 0)
 
-interface Cli {
-  readonly code: number
-  readonly report: {
-    readonly found: Record<string, number>
-    readonly repaired: number
-    readonly left: number
-    readonly items: readonly { readonly userId: string; readonly kind: string; readonly columns?: readonly string[] }[]
-    readonly [member: string]: unknown
-  }
+interface Report {
+  readonly found: Record<string, number>
+  readonly repaired: number
+  readonly left: number
+  readonly items: readonly { readonly userId: string; readonly kind: string; readonly columns?: readonly string[] }[]
+  readonly [member: string]: unknown
 }
 
-async function projections(...args: readonly string[]): Promise<Cli> {
-  const line = [entryPoints.rollcall, 'projections', ...args, '--json', '--endpoints', stack.endpointsPath]
-  const { code, stdout } = await promisify(execFile)(process.execPath, line).then(
-    ({ stdout }) => ({ code: 0, stdout }),
-    (error: { code: number; stdout: string }) => error,
-  )
-  return { code, report: JSON.parse(stdout) }
-}
+const projections = (...args: readonly string[]) => rollcall<Report>(stack.endpointsPath, 'projections', ...args)
 
 const quiet = () =>
   until({ what: 'the directory has read the topic', timeoutMs: 60_000 }, async () => {

@@ -8,6 +8,9 @@ export interface DrillOptions {
   readonly kills: number
   readonly victims: readonly VictimName[]
   readonly idleTransaction: boolean
+  readonly rebuild: boolean
+  /** Changes a second beside the rebuild. */
+  readonly changes: number
   readonly pairs: number
   readonly twoDirectories: boolean
   readonly seed: number
@@ -22,6 +25,8 @@ export const drillUsage = `usage: npm run drill -w infra/e2e -- [options]
   --victims <names>     of ${victimNames.join(',')} (all)
   --two-directories     a second directory joins, is killed, and joins again meanwhile
   --idle-transaction    measure instead of kill: the import with and without an open writing transaction
+  --rebuild             rebuild the directory instead, beside changes and readers: equality, kill -9, roll-back
+  --changes <n>         changes a second with --rebuild (200)
   --pairs <n>           measured pairs of runs with --idle-transaction (5)
   --seed <n>            repeats the moments of an earlier drill
   --endpoints <file>    use this running stack, such as .rollcall/endpoints.json of npm start; its data grows
@@ -39,6 +44,8 @@ export function parseDrillOptions(args: readonly string[]): DrillOptions | 'help
     kills: whole('kills', values.kills, 0, 1000),
     victims: victims as VictimName[],
     idleTransaction: values['idle-transaction'],
+    rebuild: values.rebuild,
+    changes: whole('changes', values.changes, 1, 1000),
     pairs: whole('pairs', values.pairs, 1, 50),
     twoDirectories: values['two-directories'],
     seed: whole('seed', values.seed, 0, 4_294_967_295),
@@ -62,6 +69,8 @@ function parse(args: readonly string[]) {
         kills: { type: 'string', default: '10' },
         victims: { type: 'string', default: victimNames.join(',') },
         'idle-transaction': { type: 'boolean', default: false },
+        rebuild: { type: 'boolean', default: false },
+        changes: { type: 'string', default: '200' },
         pairs: { type: 'string', default: '5' },
         'two-directories': { type: 'boolean', default: false },
         seed: { type: 'string', default: String(Date.now() % 1_000_000) },

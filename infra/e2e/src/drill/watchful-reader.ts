@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { request } from '../stack/http-client.js'
+import type { AnsweredChange } from './steady-changes.js'
+
+export interface WatchfulReaderOptions {
+  /** Base address of the directory process that is read from. */
+  readonly directory: string
+  /** People read when no change is waiting. */
+  readonly userIds: readonly string[]
+  /** Plain reads a second, one in ten of them a page. @default 100 */
+  readonly perSecond?: number
+  /** Of the changes told to it, one in so many is waited for with `atLeast`. @default 4 */
+  readonly everyNth?: number
+}
+
+/** What readers met in one stretch of a drill. */
+export interface Readings {
+  readonly reads: number
+  /** Answered otherwise than with 200, or with another person; an example of each kind. */
+  readonly failed: number
+  /** A version below one that had been read before the read began. */
+  readonly backwards: number
+  /** Asked for with `atLeast`, and not there in ten seconds. */
+  readonly late: number
+  /** From a change answered to its being readable, in milliseconds. */
+  readonly freshMs: readonly number[]
+  readonly examples: readonly string[]
+}
+
+export interface WatchfulReader {
+  /** A change was answered; some of them are waited for. */
+  changed(change: AnsweredChange): void
+  /** What was met since the last call, when what is under way has ended. */
+  take(): Promise<Readings>
+  stop(): Promise<void>
+}
+
+const WAIT_MS = 10_000
+const EXAMPLES = 5
+const RECENT = 50
+
+/** Reads people all the time, and holds every answer against what it has read before. */
+export function startWatchfulReader(options: WatchfulReaderOptions): WatchfulReader {
+  const { directory, userIds, perSecond = 100, everyNth = 4 } = options
+  const seen = new Map<string, number>()
+  const recent: string[] = []
+  const running = new Set<Promise<void>>()
+  let found = blank()
+  let isStopped = false
+  let told = 0
+  let begun = 0
+
+  /** A version that some read has shown before this one began must still be there. */
+  async function readPerson(userId: string, query = ''): Promise<'read' | 'late' | 'failed'> {
+    const floor = seen.get(userId) ?? 0
+    const stretch = found
+    stretch.reads++
+    const url = `${directory}/v1/people/${userId}${query}`
+    const answer = await request('GET', url, { timeoutMs: 2 * WAIT_MS }).catch((error: Error) => error)
+    if (answer instanceof Error) return failed(stretch, `${userId}: ${answer.message}`)
+    if (answer.status === 503 && query !== '') {
+      stretch.late++
+      return 'late'
+    }
+    const { id, version } = answer.body as { id?: string; version?: number }
+    if (answer.status !== 200 || id !== userId || version === undefined)
+      return failed(stretch, `${userId}: ${answer.status}`)
+    if (version < floor) {
+      stretch.backwards++
+      example(stretch, `${userId}: version ${version} after ${floor}`)
+    }
+    seen.set(userId, Math.max(version, seen.get(userId) ?? 0))
+    return 'read'
+  }
+
+  async function readPage(): Promise<void> {
+    const stretch = found
+    stretch.reads++
+    const answer = await request('GET', `${directory}/v1/people?limit=20`).catch((error: Error) => error)
+    if (answer instanceof Error) failed(stretch, `a page: ${answer.message}`)
+    else if (answer.status !== 200 || (answer.body as { items: unknown[] }).items.length !== 20)
+      failed(stretch, `a page: ${answer.status}`)
+  }
+
+  async function readFresh({ userId, version, answeredAtMs }: AnsweredChange): Promise<void> {
+    const stretch = found
+    const how = await readPerson(userId, `?atLeast=${userId}@${version}&waitMs=${WAIT_MS}`)
+    if (how !== 'read') return
+    stretch.freshMs.push(performance.now() - answeredAtMs)
+    recent.push(userId)
+    if (recent.length > RECENT) recent.shift()
+  }
+
+  const run = (work: Promise<unknown>) => {
+    const one = work.then(() => void running.delete(one))
+    running.add(one)
+  }
+  /** Every other read is of someone just changed: that is where going back would show. */
+  const whom = () => {
+    const from = begun % 2 === 0 && recent.length > 0 ? recent : userIds
+    return from[(begun * 7919) % from.length] as string
+  }
+  const reading = (async () => {
+    const startedAt = performance.now()
+    while (!isStopped) {
+      const due = ((performance.now() - startedAt) * perSecond) / 1_000
+      while (begun < due) {
+        begun++
+        run(begun % 10 === 0 ? readPage() : readPerson(whom()))
+      }
+      await sleep(2)
+    }
+  })()
+
+  return {
+    changed(change) {
+      if (!isStopped && told++ % everyNth === 0) run(readFresh(change))
+    },
+    async take() {
+      const taken = found
+      found = blank()
+      await Promise.all(running)
+      return taken
+    },
+    async stop() {
+      isStopped = true
+      await reading
+      await Promise.all(running)
+    },
+  }
+}
+
+type Counting = { -readonly [Key in keyof Readings]: Readings[Key] } & { freshMs: number[]; examples: string[] }
+
+const blank = (): Counting => ({ reads: 0, failed: 0, backwards: 0, late: 0, freshMs: [], examples: [] })
+
+function failed(stretch: Counting, said: string): 'failed' {
+  stretch.failed++
+  example(stretch, said)
+  return 'failed'
+}
+
+function example(stretch: Counting, said: string): void {
+  if (stretch.examples.length < EXAMPLES) stretch.examples.push(said)
+}
