@@ -1,25 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { directoryMigrations, people } from '@rollcall/directory'
+import { people } from '@rollcall/directory'
 import { userLifecycle } from '@rollcall/events'
 import { pgStore, runProjections } from '@rollcall/projections'
 import type { Bench } from '../bench.js'
-import { benchKafka, benchTools, makeTopic, openBenchDatabase, readyCodec } from '../bench-tools.js'
-import { fillTopic, VERSIONS } from '../fill-topic.js'
+import { benchTools } from '../bench-tools.js'
 import { interleave, median, pairedRatio } from '../measure.js'
+import { decodeTopic, openPeopleTopic } from '../people-topic.js'
 
 /** How fast the directory is rebuilt from its topic, against reading and decoding the topic and doing nothing with it. */
 export const rebuild: Bench = {
   name: 'rebuild',
   about: 'rebuild of the directory, against reading and decoding every event of the topic',
   async run({ stack, rounds, scale, log }) {
-    const { pool } = await openBenchDatabase(stack, 'bench_rebuild', directoryMigrations)
-    const codec = await readyCodec(stack.schemaRegistry)
-    const kafka = benchKafka(stack.kafka)
-    await makeTopic(kafka)
-    const users = Math.round(200_000 * scale)
-    await fillTopic(kafka, codec, users)
-    const events = users * VERSIONS
-    log(`${events} events of ${users} users on the topic`)
+    const topic = await openPeopleTopic(stack, { database: 'bench_rebuild', users: Math.round(200_000 * scale), log })
+    const { pool, kafka, codec, users, events } = topic
 
     // Paused, so that the ordinary runner does not work through the topic beside the measured rebuild.
     await pool.query(
@@ -38,18 +32,7 @@ export const rebuild: Bench = {
     const figures = await interleave(rounds, {
       async decode() {
         const startedAt = performance.now()
-        let decoded = 0
-        await kafka.readTopic({
-          topic: userLifecycle.name,
-          async onBatch({ records }) {
-            for (const { value } of records) {
-              const event = codec.decode(value as Buffer)
-              if (event instanceof Promise) await event
-              decoded++
-            }
-          },
-        })
-        if (decoded !== events) throw new Error(`decoded ${decoded} of ${events} events`)
+        await decodeTopic(kafka, codec, events)
         return events / ((performance.now() - startedAt) / 1_000)
       },
       async rebuild() {
@@ -68,8 +51,7 @@ export const rebuild: Bench = {
     const { rows } = await pool.query<{ people: string }>('SELECT count(*) AS people FROM person')
     if (Number(rows[0]?.people) !== users) throw new Error(`${rows[0]?.people} people instead of ${users}`)
     await projections.close()
-    await kafka.close()
-    await pool.end()
+    await topic.close()
     const ratio = pairedRatio(figures.rebuild, figures.decode)
     return [
       {

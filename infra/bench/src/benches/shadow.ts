@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { directoryMigrations, people } from '@rollcall/directory'
+import { people } from '@rollcall/directory'
 import { type UserLifecycleEvent, userLifecycle } from '@rollcall/events'
 import { userUpdated } from '@rollcall/events/testing'
 import type { KafkaClient } from '@rollcall/kafka'
 import { pgStore, type RebuildProgress, type RunningProjections, runProjections } from '@rollcall/projections'
 import type { Bench } from '../bench.js'
-import { benchKafka, benchTools, makeTopic, openBenchDatabase, readyCodec } from '../bench-tools.js'
-import { fillTopic, recordOf, VERSIONS } from '../fill-topic.js'
+import { benchTools, type readyCodec } from '../bench-tools.js'
 import { interleave, median, pairedRatio, quantile } from '../measure.js'
+import { openPeopleTopic, recordOf, VERSIONS } from '../people-topic.js'
 
 const PER_SECOND = 200
 const ALONE_MS = 8_000
@@ -17,14 +17,8 @@ export const shadow: Bench = {
   name: 'shadow',
   about: 'rebuild of the directory beside 200 changes/s, against the rebuild alone; the live delay with and without it',
   async run({ stack, rounds, scale, log }) {
-    const { pool } = await openBenchDatabase(stack, 'bench_shadow', directoryMigrations)
-    const codec = await readyCodec(stack.schemaRegistry)
-    const kafka = benchKafka(stack.kafka)
-    await makeTopic(kafka)
-    const users = Math.round(200_000 * scale)
-    const states = await fillTopic(kafka, codec, users)
-    const events = users * VERSIONS
-    log(`${events} events of ${users} users on the topic`)
+    const topic = await openPeopleTopic(stack, { database: 'bench_shadow', users: Math.round(200_000 * scale), log })
+    const { pool, kafka, codec, events, states } = topic
     const projections = runProjections([people], { kafka, database: pgStore(pool), codec, ...benchTools() })
     await projections.start()
     await projections.waitFor(states[0]?.userId ?? '', VERSIONS, 300_000)
@@ -53,8 +47,7 @@ export const shadow: Bench = {
     })
     await changes.close()
     await projections.close()
-    await kafka.close()
-    await pool.end()
+    await topic.close()
 
     for (const { proof, unproven } of proofs) {
       if (proof?.differing !== 0) throw new Error(`not proven equal: ${unproven ?? `${proof?.differing} rows differ`}`)

@@ -21,6 +21,7 @@ import {
   readyCodec,
 } from '../bench-tools.js'
 import { interleave, median, pairedRatio } from '../measure.js'
+import { decodeTopic } from '../people-topic.js'
 import { ground } from '../projection-ground.js'
 import { creationOf, loadUsers } from '../registry-users.js'
 
@@ -67,7 +68,7 @@ export const verify: Bench = {
           }),
         versions: () => timed(() => equal(projections, users, {})),
         content: () => timed(() => equal(projections, users, { content: true })),
-        topic: () => timed(() => decodeAll(kafka, codec, users)),
+        topic: () => timed(() => decodeTopic(kafka, codec, users)),
       })
       const [count, topic] = [median(figures.count), median(figures.topic)]
       const versions = pairedRatio(figures.versions, figures.count)
@@ -127,21 +128,6 @@ async function equal(projections: RunningProjections, users: number, request: Pa
 }
 
 type Codec = Awaited<ReturnType<typeof readyCodec>>
-
-async function decodeAll(kafka: KafkaClient, codec: Codec, users: number): Promise<void> {
-  let decoded = 0
-  await kafka.readTopic({
-    topic: userLifecycle.name,
-    async onBatch({ records }) {
-      for (const { value } of records) {
-        const event = codec.decode(value as Buffer)
-        if (event instanceof Promise) await event
-        decoded++
-      }
-    },
-  })
-  if (decoded !== users) throw new Error(`decoded ${decoded} of ${users} events`)
-}
 
 /** The same users in the registry's table and on the topic. */
 async function fill(kafka: KafkaClient, { pool }: BenchDatabase, users: number, codec: Codec): Promise<void> {

@@ -56,15 +56,14 @@ export function startWatchfulReader(options: WatchfulReaderOptions): WatchfulRea
     const stretch = found
     stretch.reads++
     const url = `${directory}/v1/people/${userId}${query}`
-    const answer = await request('GET', url, { timeoutMs: 2 * WAIT_MS }).catch((error: Error) => error)
-    if (answer instanceof Error) return failed(stretch, `${userId}: ${answer.message}`)
+    const answer = await request('GET', url, { timeoutMs: 2 * WAIT_MS }).catch(unanswered)
     if (answer.status === 503 && query !== '') {
       stretch.late++
       return 'late'
     }
-    const { id, version } = answer.body as { id?: string; version?: number }
+    const { id, version } = (answer.body ?? {}) as { id?: string; version?: number }
     if (answer.status !== 200 || id !== userId || version === undefined)
-      return failed(stretch, `${userId}: ${answer.status}`)
+      return failed(stretch, `${userId}: ${said(answer)}`)
     if (version < floor) {
       stretch.backwards++
       example(stretch, `${userId}: version ${version} after ${floor}`)
@@ -76,10 +75,9 @@ export function startWatchfulReader(options: WatchfulReaderOptions): WatchfulRea
   async function readPage(): Promise<void> {
     const stretch = found
     stretch.reads++
-    const answer = await request('GET', `${directory}/v1/people?limit=20`).catch((error: Error) => error)
-    if (answer instanceof Error) failed(stretch, `a page: ${answer.message}`)
-    else if (answer.status !== 200 || (answer.body as { items: unknown[] }).items.length !== 20)
-      failed(stretch, `a page: ${answer.status}`)
+    const answer = await request('GET', `${directory}/v1/people?limit=20`, { timeoutMs: WAIT_MS }).catch(unanswered)
+    const { items = [] } = (answer.body ?? {}) as { items?: unknown[] }
+    if (answer.status !== 200 || items.length !== 20) failed(stretch, `a page: ${said(answer)}`)
   }
 
   async function readFresh({ userId, version, answeredAtMs }: AnsweredChange): Promise<void> {
@@ -133,6 +131,11 @@ export function startWatchfulReader(options: WatchfulReaderOptions): WatchfulRea
 type Counting = { -readonly [Key in keyof Readings]: Readings[Key] } & { freshMs: number[]; examples: string[] }
 
 const blank = (): Counting => ({ reads: 0, failed: 0, backwards: 0, late: 0, freshMs: [], examples: [] })
+
+const unanswered = (error: Error) => ({ status: 0, body: error.message })
+
+const said = ({ status, body }: { readonly status: number; readonly body?: unknown }) =>
+  status === 0 ? String(body) : `status ${status}`
 
 function failed(stretch: Counting, said: string): 'failed' {
   stretch.failed++

@@ -1,53 +1,29 @@
-import { createTestDatabase, type TestDatabase } from '@rollcall/database/testing'
-import { testEndpoints } from '@rollcall/dev'
-import { createCodec, userLifecycle } from '@rollcall/events'
-import type { App } from '@rollcall/http'
 import { decodeRecordBody } from '@rollcall/kafka'
-import { createMetrics } from '@rollcall/observability'
-import { silentLogger } from '@rollcall/observability/testing'
 import { uuidv7 } from 'uuidv7'
-import { createRegistryApp } from '../../src/registry-app.js'
-import { registryMigrations } from '../../src/registry-migrations.js'
+import { codec, openRegistry, type RegistryInTest } from '../registry-in-test.js'
 
-const codec = createCodec(userLifecycle, { schemaRegistryUrl: testEndpoints().schemaRegistry, register: true })
-let database: TestDatabase
-let app: App
+let registry: RegistryInTest
 let id: string
 
 beforeAll(async () => {
-  await codec.ready()
-  database = await createTestDatabase({ migrations: registryMigrations })
-  app = await createRegistryApp({
-    pool: database.pool,
-    codec,
-    wakeUp: { poke: () => {} },
-    logger: silentLogger,
-    metrics: createMetrics('test'),
-    principalOf: (request) => ({
-      tenantId: String(request.headers['x-tenant'] ?? 'ours'),
-      actor: { type: 'service', id: 'test' },
-    }),
-  })
+  registry = await openRegistry()
 })
-afterAll(async () => {
-  await app?.close()
-  await database?.close()
-})
+afterAll(() => registry?.close())
 
 beforeEach(async () => {
   const payload = { userName: uuidv7(), emails: [{ value: `${uuidv7()}@example.org` }] }
-  id = (await app.inject({ method: 'POST', url: '/v1/users', payload })).json().id
+  id = (await registry.app.inject({ method: 'POST', url: '/v1/users', payload })).json().id
   for (const given of ['Ada', 'Augusta', 'Ada Augusta'])
-    await app.inject({ method: 'PATCH', url: `/v1/users/${id}`, payload: { name: { given } } })
+    await registry.app.inject({ method: 'PATCH', url: `/v1/users/${id}`, payload: { name: { given } } })
 })
 
 const events = (query: string, headers: Record<string, string> = {}) =>
-  app.inject({ url: `/v1/users/${id}/events?${query}`, headers })
+  registry.app.inject({ url: `/v1/users/${id}/events?${query}`, headers })
 
 test('events come with the very bytes of their records, and no others', async () => {
   const answer = await events('from=2&to=3')
   expect(answer.statusCode).toBe(200)
-  const { rows } = await database.pool.query<{ record: Buffer }>(
+  const { rows } = await registry.database.pool.query<{ record: Buffer }>(
     'SELECT record FROM outbox.message WHERE aggregate_id = $1 AND version IN (2, 3) ORDER BY version',
     [id],
   )
@@ -65,7 +41,7 @@ test('events come with the very bytes of their records, and no others', async ()
 })
 
 test('what retention dropped, and what there is not yet, is said to be gone', async () => {
-  await database.pool.query('DELETE FROM outbox.message WHERE aggregate_id = $1 AND version <= 2', [id])
+  await registry.database.pool.query('DELETE FROM outbox.message WHERE aggregate_id = $1 AND version <= 2', [id])
   for (const [query, version] of [
     ['from=2&to=3', 2],
     ['from=4&to=5', 5],
@@ -82,7 +58,7 @@ test('what retention dropped, and what there is not yet, is said to be gone', as
 
 test('a user of another tenant is not found, a deleted one is', async () => {
   expect((await events('from=1&to=1', { 'x-tenant': 'theirs' })).json()).toMatchObject({ code: 'ERR_USER_NOT_FOUND' })
-  await app.inject({ method: 'DELETE', url: `/v1/users/${id}` })
+  await registry.app.inject({ method: 'DELETE', url: `/v1/users/${id}` })
   expect((await events('from=5&to=5')).json()).toMatchObject({ items: [{ version: 5, type: 'UserDeleted' }] })
 })
 

@@ -1,44 +1,22 @@
-import { createTestDatabase, type TestDatabase } from '@rollcall/database/testing'
-import { testEndpoints } from '@rollcall/dev'
-import { createCodec, userLifecycle } from '@rollcall/events'
-import type { App } from '@rollcall/http'
-import { createMetrics } from '@rollcall/observability'
-import { silentLogger } from '@rollcall/observability/testing'
 import { uuidv7 } from 'uuidv7'
-import { createRegistryApp } from '../../src/registry-app.js'
-import { registryMigrations } from '../../src/registry-migrations.js'
+import { codec, openRegistry, type RegistryInTest } from '../registry-in-test.js'
 
-const codec = createCodec(userLifecycle, { schemaRegistryUrl: testEndpoints().schemaRegistry, register: true })
-let database: TestDatabase
-let app: App
+let registry: RegistryInTest
 
 beforeAll(async () => {
-  await codec.ready()
-  database = await createTestDatabase({ migrations: registryMigrations })
-  app = await createRegistryApp({
-    pool: database.pool,
-    codec,
-    wakeUp: { poke: () => {} },
-    logger: silentLogger,
-    metrics: createMetrics('test'),
-    principalOf: (request) => ({
-      tenantId: String(request.headers['x-tenant'] ?? 'ours'),
-      actor: { type: 'service', id: 'test' },
-    }),
-  })
+  registry = await openRegistry()
 })
-afterAll(async () => {
-  await app?.close()
-  await database?.close()
-})
+afterAll(() => registry?.close())
 
 const create = async (tenant = 'ours'): Promise<string> => {
   const payload = { userName: uuidv7(), emails: [{ value: `${uuidv7()}@example.org` }] }
-  return (await app.inject({ method: 'POST', url: '/v1/users', payload, headers: { 'x-tenant': tenant } })).json().id
+  return (
+    await registry.app.inject({ method: 'POST', url: '/v1/users', payload, headers: { 'x-tenant': tenant } })
+  ).json().id
 }
 const rename = (id: string, given: string) =>
-  app.inject({ method: 'PATCH', url: `/v1/users/${id}`, payload: { name: { given } } })
-const get = async (path: string) => (await app.inject({ url: path })).json()
+  registry.app.inject({ method: 'PATCH', url: `/v1/users/${id}`, payload: { name: { given } } })
+const get = async (path: string) => (await registry.app.inject({ url: path })).json()
 
 interface Digest {
   readonly users: number
@@ -66,8 +44,8 @@ test('a change of a version shows in the hash of one bucket, whatever the order;
 
 test('versions are told of the users named, of those that are there', async () => {
   const id = await create()
-  await app.inject({ method: 'DELETE', url: `/v1/users/${id}` })
-  const answer = await app.inject({
+  await registry.app.inject({ method: 'DELETE', url: `/v1/users/${id}` })
+  const answer = await registry.app.inject({
     method: 'POST',
     url: '/admin/users/versions',
     payload: { userIds: [uuidv7(), id] },
@@ -86,7 +64,7 @@ test('the state of a user is an event of its last version that carries all of it
   const id = await create()
   await rename(id, 'Ada')
   const [last] = (await get(`/v1/users/${id}/events?from=2&to=2`)).items
-  await database.pool.query('DELETE FROM outbox.message WHERE aggregate_id = $1', [id])
+  await registry.database.pool.query('DELETE FROM outbox.message WHERE aggregate_id = $1', [id])
 
   const state = await get(`/v1/users/${id}/state`)
   const event = await codec.decode(Buffer.from(state.value, 'base64'))
@@ -94,9 +72,9 @@ test('the state of a user is an event of its last version that carries all of it
   expect(event.user).toEqual((await codec.decode(Buffer.from(last.value, 'base64'))).user)
   expect(event.eventId).not.toBe(last.eventId)
 
-  await app.inject({ method: 'POST', url: `/v1/users/${id}/suspend` })
+  await registry.app.inject({ method: 'POST', url: `/v1/users/${id}/suspend` })
   expect(await get(`/v1/users/${id}/state`)).toMatchObject({ version: 3, type: 'UserSuspended' })
-  await app.inject({ method: 'DELETE', url: `/v1/users/${id}` })
+  await registry.app.inject({ method: 'DELETE', url: `/v1/users/${id}` })
   expect(await get(`/v1/users/${id}/state`)).toMatchObject({ version: 4, type: 'UserDeleted' })
   expect(await get(`/v1/users/${uuidv7()}/state`)).toMatchObject({ code: 'ERR_USER_NOT_FOUND' })
 })

@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Fault } from '../fault.js'
+import type { Fault, FaultContext, FaultRun } from '../fault.js'
 import type { Stage } from '../stage.js'
 import { shipsAgain, tally } from './recovery.js'
-
-const postgresEnds = ['SIGKILL of the postmaster', 'immediate stop', 'SIGKILL of a backend'] as const
 
 export const killPostgres: Fault = {
   name: 'kill-postgres',
@@ -12,23 +10,63 @@ export const killPostgres: Fault = {
   does: 'Postgres dies: postmaster or one backend by SIGKILL, or an immediate stop; fsync is on',
   expects: 'what was answered is there after the crash recovery; nobody needs a restart',
   trials: { short: 6, long: 300 },
-  async run(stage, { trials, random }) {
-    const problems: string[] = []
-    const { counts, count } = tally()
-    stage.startTraffic()
-    for (let trial = 0; trial < trials; trial++) {
-      await sleep(random.between(50, 600))
-      const how = postgresEnds[trial % postgresEnds.length] as (typeof postgresEnds)[number]
-      count(how)
-      if (how === 'SIGKILL of a backend') await killBackend(stage)
-      else {
-        await stage.postgres.kill(how === 'immediate stop' ? 'SIGQUIT' : 'SIGKILL')
+  run: (stage, given) =>
+    endInTurn(stage, given, {
+      async 'SIGKILL of the postmaster'() {
+        await stage.postgres.kill('SIGKILL')
         await stage.postgres.start()
-      }
-      await shipsAgain(stage, problems, how)
-    }
-    return { trials, problems, varieties: counts }
-  },
+      },
+      async 'immediate stop'() {
+        await stage.postgres.kill('SIGQUIT')
+        await stage.postgres.start()
+      },
+      'SIGKILL of a backend': () => killBackend(stage),
+    }),
+}
+
+export const killKafka: Fault = {
+  name: 'kill-kafka',
+  group: 'servers',
+  matrix: 'F3',
+  does: 'the broker dies by SIGKILL, ends by SIGTERM, or stands still for one to four seconds',
+  expects: 'writes go on meanwhile; the relay ships again by itself',
+  trials: { short: 6, long: 300 },
+  run: (stage, given) =>
+    endInTurn(stage, given, {
+      async 'SIGKILL of Kafka'() {
+        await stage.kafka.kill('SIGKILL')
+        await stage.kafka.start()
+      },
+      async 'SIGTERM of Kafka'() {
+        await stage.kafka.kill('SIGTERM')
+        await stage.kafka.start()
+      },
+      async 'SIGSTOP of Kafka'() {
+        stage.kafka.signal('SIGSTOP')
+        await sleep(given.random.between(1_000, 4_000))
+        stage.kafka.signal('SIGCONT')
+      },
+    }),
+}
+
+/** Ends a server in one way after the other, under traffic, until the relay has shipped after each end. */
+async function endInTurn(
+  stage: Stage,
+  { trials, random }: FaultContext,
+  ends: Readonly<Record<string, () => Promise<void>>>,
+): Promise<FaultRun> {
+  const problems: string[] = []
+  const { counts, count } = tally()
+  const ways = Object.entries(ends)
+  stage.startTraffic()
+  for (let trial = 0; trial < trials; trial++) {
+    await sleep(random.between(50, 600))
+    const [how, end] = ways[trial % ways.length] as (typeof ways)[number]
+    count(how)
+    await end()
+    await shipsAgain(stage, problems, how)
+  }
+  return { trials, problems, varieties: counts }
 }
 
 /** Any session of ours: the postmaster ends all the others and recovers. */
@@ -40,36 +78,4 @@ async function killBackend({ scene }: Stage): Promise<void> {
   )
   const pid = rows[0]?.pid
   if (pid !== undefined) process.kill(pid, 'SIGKILL')
-}
-
-const kafkaEnds = ['SIGKILL', 'SIGTERM', 'SIGSTOP'] as const
-
-export const killKafka: Fault = {
-  name: 'kill-kafka',
-  group: 'servers',
-  matrix: 'F3',
-  does: 'the broker dies by SIGKILL, ends by SIGTERM, or stands still for one to four seconds',
-  expects: 'writes go on meanwhile; the relay ships again by itself',
-  trials: { short: 6, long: 300 },
-  async run(stage, { trials, random }) {
-    const problems: string[] = []
-    const { counts, count } = tally()
-    stage.startTraffic()
-    for (let trial = 0; trial < trials; trial++) {
-      await sleep(random.between(50, 600))
-      // Two kills to one of the others.
-      const how = trial % 4 < 2 ? 'SIGKILL' : (kafkaEnds[(trial % 4) - 1] as string)
-      count(how)
-      if (how === 'SIGSTOP') {
-        stage.kafka.signal('SIGSTOP')
-        await sleep(random.between(1_000, 4_000))
-        stage.kafka.signal('SIGCONT')
-      } else {
-        await stage.kafka.kill(how as NodeJS.Signals)
-        await stage.kafka.start()
-      }
-      await shipsAgain(stage, problems, `${how} of Kafka`)
-    }
-    return { trials, problems, varieties: counts }
-  },
 }
