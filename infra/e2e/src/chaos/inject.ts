@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { userLifecycle } from '@rollcall/events'
 import type { Stage } from './stage.js'
 
@@ -14,27 +13,18 @@ export interface InjectedRecord {
  */
 export async function inject(stage: Stage, meanwhile: () => Promise<readonly InjectedRecord[]>): Promise<number> {
   const { kafka } = stage.scene
-  const producer = kafka.producer()
+  // Answers the offset of each record; what the relay had on its way when it stopped may still be written among them.
+  const producer = kafka.fencedProducer({ id: await kafka.newProducerId(), epoch: 0 })
   stage.relay.process.signal('SIGSTOP')
   try {
     const records = await meanwhile()
-    let before = await ends(stage)
-    for (let last = ''; last !== String([...before]); before = await ends(stage)) {
-      // What the relay had handed over before it stopped is still being written.
-      last = String([...before])
-      await sleep(30)
-    }
-    for (const record of records) await producer.send(userLifecycle.name, [{ ...record, timestampMs: Date.now() }])
-    for (const [partition, end] of await ends(stage)) {
-      for (let offset = before.get(partition) ?? 0; offset < end; offset++) stage.injected.add(`${partition}/${offset}`)
+    for (const record of records) {
+      const offsets = await producer.send(userLifecycle.name, [{ ...record, timestampMs: Date.now() }])
+      stage.injected.add(`${record.partition}/${offsets.get(record.partition)}`)
     }
     return records.length
   } finally {
     stage.relay.process.signal('SIGCONT')
     await producer.close()
   }
-}
-
-async function ends({ scene }: Stage): Promise<Map<number, number>> {
-  return new Map((await scene.kafka.offsets(userLifecycle.name)).map(({ partition, high }) => [partition, high]))
 }
