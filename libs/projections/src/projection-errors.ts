@@ -1,5 +1,5 @@
 import { RollcallError } from '@rollcall/errors'
-import type { PartitionFailure } from './partition-failure.js'
+import type { PartitionFailure } from './parking/partition-failure.js'
 
 /** `ERR_PROJECTION_INVALID`: a definition, or a row it returned, cannot be used. */
 export class ProjectionInvalidError extends RollcallError {

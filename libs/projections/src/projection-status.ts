@@ -1,10 +1,10 @@
 import type { Clock } from './clock.js'
 import type { ProjectedTopic } from './define-projection.js'
 import type { LogSource } from './log-source.js'
-import type { PartitionFailure } from './partition-failure.js'
-import type { Checkpoint, ProjectionRow, ProjectionState, ProjectionStore } from './projection-store.js'
+import type { PartitionFailure } from './parking/partition-failure.js'
 import type { RebuildProgress } from './rebuild/rebuild-progress.js'
 import { sideName } from './rebuild/sides.js'
+import type { Checkpoint, ProjectionRow, ProjectionState, ProjectionStore } from './store/projection-store.js'
 
 export interface ProjectionStatus {
   readonly name: string

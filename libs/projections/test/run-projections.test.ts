@@ -10,9 +10,9 @@ import { createMetrics } from '@rollcall/observability'
 import { type LogSink, logSink, silentLogger } from '@rollcall/observability/testing'
 import { defineProjection, type Projection } from '../src/define-projection.js'
 import { projectionMigrations } from '../src/migrations.js'
-import { pgStore } from '../src/pg-store.js'
-import type { ProjectionStore } from '../src/projection-store.js'
 import { type RunningProjections, runProjections } from '../src/run-projections.js'
+import { pgStore } from '../src/store/pg-store.js'
+import type { ProjectionStore } from '../src/store/projection-store.js'
 
 const PARTITIONS = 3
 type Event = UserLifecycleEvent

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js'
 import type { LogSource } from '../log-source.js'
 import { RebuildFailedError, SideMissingError } from '../projection-errors.js'
-import type { ProjectionStore } from '../projection-store.js'
+import type { ProjectionStore } from '../store/projection-store.js'
 import { recordsIn } from './records-in.js'
 
 export interface CatchUpOptions {

@@ -1,5 +1,5 @@
 import type { PoolClient } from '@rollcall/database'
-import { quoted } from '../table-rows.js'
+import { quoted } from '../store/table-rows.js'
 
 /** One table of two sides. */
 export interface ComparedTable {

@@ -1,9 +1,7 @@
 import { copyIn, type Pool, type PoolClient, withTransaction } from '@rollcall/database'
 import { sequenceOf } from '@rollcall/events'
 import { headerOf, type KafkaRecord } from '@rollcall/kafka'
-import type { Clock } from '../clock.js'
-import type { Verdict } from '../decide.js'
-import type { ProjectedEvent, TableProjection } from '../define-projection.js'
+import type { Verdict } from '../apply/decide.js'
 import {
   type Delivered,
   deliveredEvent,
@@ -12,14 +10,16 @@ import {
   parkingsOf,
   sane,
   unreadable,
-} from '../delivered.js'
+} from '../apply/delivered.js'
+import type { TableWriter } from '../apply/table-writer.js'
+import type { Clock } from '../clock.js'
+import type { ProjectedEvent, TableProjection } from '../define-projection.js'
 import type { LogSource } from '../log-source.js'
-import type { Parking, ParkingLimits } from '../parking.js'
-import { park } from '../parking-sql.js'
+import type { Parking, ParkingLimits } from '../parking/parking.js'
 import { RebuildFailedError } from '../projection-errors.js'
-import { quoted } from '../table-rows.js'
-import type { TableWriter } from '../table-writer.js'
-import { versionTable } from '../version-table.js'
+import { park } from '../store/parking-sql.js'
+import { quoted } from '../store/table-rows.js'
+import { versionTable } from '../store/version-table.js'
 import type { Governor } from './governor.js'
 import { recordsIn } from './records-in.js'
 import { type LiveTable, tableOf } from './side-tables.js'

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js'
 import type { ProjectedEvent, Projection } from '../define-projection.js'
 import type { LogSource } from '../log-source.js'
-import type { ProjectionStore } from '../projection-store.js'
+import type { ProjectionStore } from '../store/projection-store.js'
 import { sideTablesOf } from './build-side.js'
 import { recordsIn } from './records-in.js'
 import { describeTables } from './side-tables.js'

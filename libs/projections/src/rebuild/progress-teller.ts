@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js'
-import type { ProjectionStore } from '../projection-store.js'
+import type { ProjectionStore } from '../store/projection-store.js'
 import { hasEnded, type RebuildProgress } from './rebuild-progress.js'
 
 export interface ProgressTeller {

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from '@rollcall/database'
-import { versionTable } from '../version-table.js'
+import { versionTable } from '../store/version-table.js'
 import { type ComparedTable, compareSides } from './compare-sides.js'
 import { haveMet, type MeetingOptions, meet, positions } from './meeting.js'
 import type { Proof } from './rebuild-progress.js'

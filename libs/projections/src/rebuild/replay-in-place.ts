@@ -1,9 +1,9 @@
 import { type Logger, serializeError } from '@rollcall/observability'
-import type { Effects } from '../apply-effects.js'
+import type { Effects } from '../apply/apply-effects.js'
 import type { Clock } from '../clock.js'
 import type { ProjectedEvent, Projection } from '../define-projection.js'
 import type { LogSource } from '../log-source.js'
-import type { ProjectionRow, ProjectionStore } from '../projection-store.js'
+import type { ProjectionRow, ProjectionStore } from '../store/projection-store.js'
 import type { RebuildProgress } from './rebuild-progress.js'
 import { recordsIn } from './records-in.js'
 

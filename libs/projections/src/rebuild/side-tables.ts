@@ -1,7 +1,7 @@
 import { type Pool, type PoolClient, withTransaction } from '@rollcall/database'
 import { RebuildFailedError } from '../projection-errors.js'
-import { quoted } from '../table-rows.js'
-import { versionTable } from '../version-table.js'
+import { quoted } from '../store/table-rows.js'
+import { versionTable } from '../store/version-table.js'
 import type { SideTable } from './sides.js'
 
 /** A table of a read model as it stands in the catalog. */

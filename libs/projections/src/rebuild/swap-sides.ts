@@ -1,7 +1,7 @@
 import type { PoolClient } from '@rollcall/database'
 import { RebuildFailedError } from '../projection-errors.js'
-import { quoted } from '../table-rows.js'
-import { versionTable, versionTableName } from '../version-table.js'
+import { quoted } from '../store/table-rows.js'
+import { versionTable, versionTableName } from '../store/version-table.js'
 import { dropSide, tableOf } from './side-tables.js'
 import { type Aside, type SideTable, sideName, sideSchema } from './sides.js'
 

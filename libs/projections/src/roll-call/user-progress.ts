@@ -1,5 +1,5 @@
-import type { PartitionFailure } from '../partition-failure.js'
-import type { ProjectionStore } from '../projection-store.js'
+import type { PartitionFailure } from '../parking/partition-failure.js'
+import type { ProjectionStore } from '../store/projection-store.js'
 
 export interface UserProgress {
   /** The version applied; 0 when the user was never seen. */

@@ -1,5 +1,5 @@
 import type { Sql } from '@rollcall/database'
-import { versionTable } from '../version-table.js'
+import { versionTable } from '../store/version-table.js'
 
 /** How far a projection is with one of many users. */
 export interface UserStanding {

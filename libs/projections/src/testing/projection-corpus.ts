@@ -1,9 +1,9 @@
 import type { Topic } from '@rollcall/events'
 import { type CorpusEntry, corpusOf } from '@rollcall/events/corpus'
-import { effectsOf } from '../apply-effects.js'
+import { effectsOf } from '../apply/apply-effects.js'
 import type { ProjectedEvent, Projection } from '../define-projection.js'
-import type { ProjectionStore } from '../projection-store.js'
-import { rehearse } from '../rehearse.js'
+import { rehearse } from '../parking/rehearse.js'
+import type { ProjectionStore } from '../store/projection-store.js'
 
 export interface ProjectionCorpusOptions<E extends ProjectedEvent, Tx> {
   readonly projection: Projection<E, Tx>

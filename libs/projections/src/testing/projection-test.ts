@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Sql } from '@rollcall/database'
-import { effectsOf, HandlerFailure } from '../apply-effects.js'
+import { effectsOf, HandlerFailure } from '../apply/apply-effects.js'
 import type { ProjectedEvent, Projection } from '../define-projection.js'
-import type { ProjectionStore } from '../projection-store.js'
+import type { ProjectionStore } from '../store/projection-store.js'
 
 export interface ProjectionTestOptions<E extends ProjectedEvent, Tx> {
   readonly projection: Projection<E, Tx>

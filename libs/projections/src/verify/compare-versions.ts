@@ -1,7 +1,7 @@
 import type { Sql } from '@rollcall/database'
 import type { Clock } from '../clock.js'
-import { parkedAmong } from '../parking-sql.js'
-import type { RegistryDigest, UserRegistry, VersionDigest } from '../user-registry.js'
+import type { RegistryDigest, UserRegistry, VersionDigest } from '../registry/user-registry.js'
+import { parkedAmong } from '../store/parking-sql.js'
 import { appliedVersions, appliedVersionsIn, versionDigest } from './version-digest.js'
 
 export interface CompareVersionsOptions {

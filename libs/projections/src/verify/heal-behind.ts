@@ -1,12 +1,12 @@
 import { partitionOf } from '@rollcall/kafka'
 import type { Clock } from '../clock.js'
 import type { ProjectedEvent, Projection } from '../define-projection.js'
-import type { GapHealer } from '../heal-gaps.js'
-import { findParked, noteAct, parkBehind } from '../parking-sql.js'
-import type { PartitionFailure } from '../partition-failure.js'
+import type { GapHealer } from '../parking/heal-gaps.js'
+import type { PartitionFailure } from '../parking/partition-failure.js'
 import { partitionFailure } from '../projection-errors.js'
-import type { ProjectionStore } from '../projection-store.js'
-import { knownVersion } from '../version-table.js'
+import { findParked, noteAct, parkBehind } from '../store/parking-sql.js'
+import type { ProjectionStore } from '../store/projection-store.js'
+import { knownVersion } from '../store/version-table.js'
 import { holdPartition } from './hold-partition.js'
 
 export interface HealBehindOptions<E extends ProjectedEvent, Tx> {

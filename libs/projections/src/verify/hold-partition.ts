@@ -1,5 +1,5 @@
 import type { Sql } from '@rollcall/database'
-import { versionTable } from '../version-table.js'
+import { versionTable } from '../store/version-table.js'
 
 /**
  * Holds a partition until the end of the transaction: no version of its users moves meanwhile, because the owner's batch

@@ -1,8 +1,8 @@
 import type { Sql } from '@rollcall/database'
+import type { TableWriter } from '../apply/table-writer.js'
 import type { ProjectedEvent, TableProjection } from '../define-projection.js'
-import { quoted, rowJson } from '../table-rows.js'
-import type { TableWriter } from '../table-writer.js'
-import { versionTable } from '../version-table.js'
+import { quoted, rowJson } from '../store/table-rows.js'
+import { versionTable } from '../store/version-table.js'
 
 /** What rows are not as `row()` says. */
 export type RowDifferenceKind =

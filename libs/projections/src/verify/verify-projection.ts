@@ -1,13 +1,13 @@
 import type { Logger } from '@rollcall/observability'
-import type { Effects } from '../apply-effects.js'
+import type { Effects } from '../apply/apply-effects.js'
 import type { Clock } from '../clock.js'
 import type { ProjectedEvent, Projection } from '../define-projection.js'
-import type { GapHealer } from '../heal-gaps.js'
 import type { LogSource } from '../log-source.js'
+import type { GapHealer } from '../parking/heal-gaps.js'
 import { FormUnsupportedError, RegistryUnknownError } from '../projection-errors.js'
 import type { ProjectionMetrics } from '../projection-metrics.js'
-import type { ProjectionStore } from '../projection-store.js'
-import type { UserRegistry } from '../user-registry.js'
+import type { UserRegistry } from '../registry/user-registry.js'
+import type { ProjectionStore } from '../store/projection-store.js'
 import {
   type CompareContentOptions,
   type ContentCounts,

@@ -1,6 +1,6 @@
 import type { Sql } from '@rollcall/database'
-import type { VersionDigest } from '../user-registry.js'
-import { versionTable } from '../version-table.js'
+import type { VersionDigest } from '../registry/user-registry.js'
+import { versionTable } from '../store/version-table.js'
 
 /** The read model's side of what the registry's digest says: the same hashes of the versions that are applied. */
 export async function versionDigest(sql: Sql, name: string, buckets: number): Promise<VersionDigest> {

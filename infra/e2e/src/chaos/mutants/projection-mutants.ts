@@ -1,10 +1,10 @@
 import type { Mutant } from './mutant.js'
 
-const store = 'libs/projections/dist/sql-store.js'
-const decide = 'libs/projections/dist/decide.js'
-const apply = 'libs/projections/dist/apply-records.js'
-const parking = 'libs/projections/dist/parking-sql.js'
-const runner = 'libs/projections/dist/projection-runner.js'
+const store = 'libs/projections/dist/store/sql-store.js'
+const decide = 'libs/projections/dist/apply/decide.js'
+const apply = 'libs/projections/dist/apply/apply-records.js'
+const parking = 'libs/projections/dist/store/parking-sql.js'
+const runner = 'libs/projections/dist/runner/projection-runner.js'
 
 /** Bugs of the projection runner, of parking and of redrive. */
 export const projectionMutants: readonly Mutant[] = [
@@ -163,7 +163,7 @@ export const projectionMutants: readonly Mutant[] = [
   {
     name: 'deleted-users-stay',
     bug: 'the row of a deleted user is left where it is',
-    file: 'libs/projections/dist/table-writer.js',
+    file: 'libs/projections/dist/apply/table-writer.js',
     edits: [{ find: 'leaving.push(userId);', replace: 'continue;' }],
     fault: 'calm',
     trials: 600,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import type { Parking } from '../../parking.js'
-import type { PartitionFailure } from '../../partition-failure.js'
-import type { Claim, Move, ProjectionStore, StoreTransaction } from '../../projection-store.js'
+import type { Parking } from '../../parking/parking.js'
+import type { PartitionFailure } from '../../parking/partition-failure.js'
 import type { RebuildProgress } from '../../rebuild/rebuild-progress.js'
+import type { Claim, Move, ProjectionStore, StoreTransaction } from '../../store/projection-store.js'
 import type { Rule } from './rule.js'
 
 /** A store on a database of its own, and a look at the table `contract_row (user_id uuid PRIMARY KEY, name text)` in it. */

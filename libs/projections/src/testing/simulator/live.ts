@@ -1,4 +1,4 @@
-import type { ProjectionStore } from '../../projection-store.js'
+import type { ProjectionStore } from '../../store/projection-store.js'
 import { Blocked, type MemoryDatabase, type MemorySession } from './memory-database.js'
 import { type MemoryLog, memoryLog } from './memory-log.js'
 import { memoryStore, type Step } from './memory-store.js'

@@ -1,7 +1,8 @@
 import type { Sql } from '@rollcall/database'
 import type { TableRow } from '../../define-projection.js'
-import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from '../../parking.js'
-import type { PartitionFailure } from '../../partition-failure.js'
+import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from '../../parking/parking.js'
+import type { PartitionFailure } from '../../parking/partition-failure.js'
+import { hasEnded, type RebuildProgress } from '../../rebuild/rebuild-progress.js'
 import type {
   Checkpoint,
   Claim,
@@ -11,8 +12,7 @@ import type {
   ProjectionState,
   ProjectionStore,
   StoreTransaction,
-} from '../../projection-store.js'
-import { hasEnded, type RebuildProgress } from '../../rebuild/rebuild-progress.js'
+} from '../../store/projection-store.js'
 import {
   BEGINS_ANEW,
   Blocked,

@@ -1,7 +1,7 @@
 import { history as userHistory } from '@rollcall/events/testing'
 import type { ProjectedEvent, Projection } from '../../define-projection.js'
 import type { LogSource } from '../../log-source.js'
-import type { ProjectionStore } from '../../projection-store.js'
+import type { ProjectionStore } from '../../store/projection-store.js'
 import { LAWS, type Law } from './laws.js'
 import type { MemoryTables } from './memory-tables.js'
 import { FAULT_KINDS, type FaultKind, type Schedule, type ScheduleShape, scheduleOf } from './schedule.js'

@@ -1,5 +1,6 @@
 import { RollcallError } from '@rollcall/errors'
 import type { KafkaRecord } from '@rollcall/kafka'
+import { tableWriter } from '../../apply/table-writer.js'
 import type {
   EventBatch,
   EventHandlers,
@@ -9,8 +10,7 @@ import type {
   TableRow,
 } from '../../define-projection.js'
 import type { LogSource } from '../../log-source.js'
-import type { ProjectionStore } from '../../projection-store.js'
-import { tableWriter } from '../../table-writer.js'
+import type { ProjectionStore } from '../../store/projection-store.js'
 import { drawAt } from './chance.js'
 import type { MemorySession } from './memory-database.js'
 import type { MemoryTables } from './memory-tables.js'

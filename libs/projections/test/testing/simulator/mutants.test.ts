@@ -183,10 +183,10 @@ test('a join that does not seek: what was handed out meanwhile is passed over', 
 
 describe('the decision broken', () => {
   /** The simulator over a runner that decides otherwise. */
-  async function withDecision(mutate: (decide: typeof import('../../../src/decide.js')) => object) {
+  async function withDecision(mutate: (decide: typeof import('../../../src/apply/decide.js')) => object) {
     jest.resetModules()
-    const real = await import('../../../src/decide.js')
-    jest.unstable_mockModule('../../../src/decide.js', () => ({ ...real, ...mutate(real) }))
+    const real = await import('../../../src/apply/decide.js')
+    jest.unstable_mockModule('../../../src/apply/decide.js', () => ({ ...real, ...mutate(real) }))
     return (await import('../../../src/testing/index.js')).simulate
   }
 

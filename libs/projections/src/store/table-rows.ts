@@ -1,5 +1,5 @@
 import type { Sql } from '@rollcall/database'
-import type { TableRow } from './define-projection.js'
+import type { TableRow } from '../define-projection.js'
 
 /** A table that rows of a `table` projection go to; one object per table, so that what is made for it is made once. */
 export interface RowTable {

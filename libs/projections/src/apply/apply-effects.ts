@@ -1,9 +1,9 @@
-import type { HandlerContext, OwnTables, ProjectedEvent, Projection } from './define-projection.js'
+import type { HandlerContext, OwnTables, ProjectedEvent, Projection } from '../define-projection.js'
+import { SideLeakedError } from '../projection-errors.js'
+import type { StoreTransaction } from '../store/projection-store.js'
+import { writtenTables } from '../store/written-tables.js'
 import { latestStates } from './latest-states.js'
-import { SideLeakedError } from './projection-errors.js'
-import type { StoreTransaction } from './projection-store.js'
 import { RowFailure, type TableWriter, tableIn, tableWriter } from './table-writer.js'
-import { writtenTables } from './written-tables.js'
 
 /** A projection's effects behind one face, whatever its form. */
 export interface Effects<E extends ProjectedEvent, Tx> {

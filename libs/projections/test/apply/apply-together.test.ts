@@ -1,7 +1,7 @@
 import { history, userCreated } from '@rollcall/events/testing'
-import { defineProjection, pgStore } from '../src/index.js'
-import { memoryLog } from './memory-log.js'
-import { byEvent, byTable, expectedRows, type Fixture, fixture, rows, run } from './support.js'
+import { defineProjection, pgStore } from '../../src/index.js'
+import { memoryLog } from '../memory-log.js'
+import { byEvent, byTable, expectedRows, type Fixture, fixture, rows, run } from '../support.js'
 
 let fixed: Fixture
 beforeEach(async () => {

@@ -1,8 +1,8 @@
 import type { Pool, Sql } from '@rollcall/database'
-import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from './parking.js'
-import type { PartitionFailure } from './partition-failure.js'
-import type { RebuildProgress } from './rebuild/rebuild-progress.js'
-import type { UserStanding } from './roll-call/users-progress.js'
+import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from '../parking/parking.js'
+import type { PartitionFailure } from '../parking/partition-failure.js'
+import type { RebuildProgress } from '../rebuild/rebuild-progress.js'
+import type { UserStanding } from '../roll-call/users-progress.js'
 import type { TableRows } from './table-rows.js'
 
 /**

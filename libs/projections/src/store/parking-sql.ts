@@ -1,6 +1,6 @@
 import type { Sql } from '@rollcall/database'
-import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from './parking.js'
-import type { PartitionFailure } from './partition-failure.js'
+import type { DeadLetter, ParkedUser, Parking, ParkingLimits } from '../parking/parking.js'
+import type { PartitionFailure } from '../parking/partition-failure.js'
 import type { DroppedLetters, OpenParked, OperatorAct, ParkedList } from './projection-store.js'
 import { knownVersion } from './version-table.js'
 

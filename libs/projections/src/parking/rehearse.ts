@@ -1,9 +1,9 @@
 import { isRetryable } from '@rollcall/errors'
 import { serializeError } from '@rollcall/observability'
-import { type Effects, HandlerFailure } from './apply-effects.js'
-import type { ProjectedEvent } from './define-projection.js'
-import { sane } from './delivered.js'
-import type { ProjectionStore } from './projection-store.js'
+import { type Effects, HandlerFailure } from '../apply/apply-effects.js'
+import { sane } from '../apply/delivered.js'
+import type { ProjectedEvent } from '../define-projection.js'
+import type { ProjectionStore } from '../store/projection-store.js'
 
 /** What became of one event of a rehearsal: null when it would be applied. */
 export type Rehearsed = { readonly code: string; readonly message: string } | null

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { UserLifecycleEvent } from '@rollcall/events'
 import { history, userCreated } from '@rollcall/events/testing'
-import { type DeadLetters, defineProjection, type Projection, type RunProjectionsOptions } from '../src/index.js'
-import { type MemoryLog, memoryLog } from './memory-log.js'
-import { byBatch, byEvent, byTable, expectedRows, type Fixture, fixture, rows, run, seenEvents } from './support.js'
+import { type DeadLetters, defineProjection, type Projection, type RunProjectionsOptions } from '../../src/index.js'
+import { type MemoryLog, memoryLog } from '../memory-log.js'
+import { byBatch, byEvent, byTable, expectedRows, type Fixture, fixture, rows, run, seenEvents } from '../support.js'
 
 type Event = UserLifecycleEvent
 type Client = import('@rollcall/database').PoolClient

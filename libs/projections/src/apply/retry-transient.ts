@@ -1,5 +1,5 @@
 import { type Logger, serializeError } from '@rollcall/observability'
-import type { Clock } from './clock.js'
+import type { Clock } from '../clock.js'
 import { nextWaitMs } from './retry-policy.js'
 
 export interface RetryTransientOptions {

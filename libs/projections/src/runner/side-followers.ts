@@ -1,6 +1,6 @@
 import { type Logger, serializeError } from '@rollcall/observability'
-import type { ProjectionRow } from './projection-store.js'
-import { type Aside, sideName } from './rebuild/sides.js'
+import { type Aside, sideName } from '../rebuild/sides.js'
+import type { ProjectionRow } from '../store/projection-store.js'
 
 export interface FollowersOptions {
   readonly projection: { readonly name: string; readonly version: number }

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { decide, type VersionedRecord } from '../src/decide.js'
+import { decide, type VersionedRecord } from '../../src/apply/decide.js'
 
 const acts = (batch: VersionedRecord[], known: Record<string, number> = {}, parked: string[] = []) =>
   decide(batch, new Map(Object.entries(known)), new Set(parked)).verdicts.map((verdict) =>

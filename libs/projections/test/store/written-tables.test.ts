@@ -1,6 +1,6 @@
 import { withTransaction } from '@rollcall/database'
-import { writtenTables } from '../src/written-tables.js'
-import { type Fixture, fixture, ownPool } from './support.js'
+import { writtenTables } from '../../src/store/written-tables.js'
+import { type Fixture, fixture, ownPool } from '../support.js'
 
 let fixed: Fixture
 beforeEach(async () => {

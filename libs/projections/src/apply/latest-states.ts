@@ -1,4 +1,4 @@
-import type { LatestState, ProjectedEvent } from './define-projection.js'
+import type { LatestState, ProjectedEvent } from '../define-projection.js'
 
 /** Per user, the last state of these events; users in the order of their last event. */
 export function latestStates<E extends ProjectedEvent>(events: readonly E[]): LatestState<E>[] {

@@ -1,10 +1,14 @@
 import { SchemaRegistryRefusedError } from '@rollcall/events'
 import type { KafkaRecord, RecordBatch } from '@rollcall/kafka'
 import { beginSpan, currentTraceparent, type Logger, serializeError, step, withSpan } from '@rollcall/observability'
+import type { Clock } from '../clock.js'
+import type { ProjectedEvent } from '../define-projection.js'
+import type { Parking, ParkingLimits } from '../parking/parking.js'
+import type { FailureCode, FailurePlace } from '../projection-errors.js'
+import type { ProjectionMetrics } from '../projection-metrics.js'
+import type { Claim, ProjectionStore } from '../store/projection-store.js'
 import { type Deferred, type Effects, HandlerFailure } from './apply-effects.js'
-import type { Clock } from './clock.js'
 import { type Decision, decide } from './decide.js'
-import type { ProjectedEvent } from './define-projection.js'
 import {
   type Delivered,
   deliveredEvent,
@@ -16,10 +20,6 @@ import {
   timeOf,
   unreadable,
 } from './delivered.js'
-import type { Parking, ParkingLimits } from './parking.js'
-import type { FailureCode, FailurePlace } from './projection-errors.js'
-import type { ProjectionMetrics } from './projection-metrics.js'
-import type { Claim, ProjectionStore } from './projection-store.js'
 import { nextWaitMs } from './retry-policy.js'
 import { retryTransient } from './retry-transient.js'
 import { runDeferred } from './run-deferred.js'

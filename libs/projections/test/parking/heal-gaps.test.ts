@@ -10,9 +10,9 @@ import {
   healFromRegistry,
   type Projection,
   pgStore,
-} from '../src/index.js'
-import { type MemoryLog, memoryLog } from './memory-log.js'
-import { byEvent, type Fixture, fixture, type Running, run, seenEvents, until } from './support.js'
+} from '../../src/index.js'
+import { type MemoryLog, memoryLog } from '../memory-log.js'
+import { byEvent, type Fixture, fixture, type Running, run, seenEvents, until } from '../support.js'
 
 type Event = UserLifecycleEvent
 type Client = import('@rollcall/database').PoolClient

@@ -1,6 +1,6 @@
-import type { LatestState, ProjectedEvent, TableProjection, TableRow } from './define-projection.js'
-import { ProjectionInvalidError } from './projection-errors.js'
-import { quoted, type RowTable, type TableRows } from './table-rows.js'
+import type { LatestState, ProjectedEvent, TableProjection, TableRow } from '../define-projection.js'
+import { ProjectionInvalidError } from '../projection-errors.js'
+import { quoted, type RowTable, type TableRows } from '../store/table-rows.js'
 
 /** `row()` threw on the event. */
 export class RowFailure extends Error {

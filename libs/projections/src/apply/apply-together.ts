@@ -1,5 +1,5 @@
+import type { ProjectedEvent } from '../define-projection.js'
 import { type ApplyOptions, applyWork, isReplay, type Outcome, transact, type Work } from './apply-records.js'
-import type { ProjectedEvent } from './define-projection.js'
 
 export interface TogetherOptions<E extends ProjectedEvent, Tx> extends ApplyOptions<E, Tx> {
   /** Transactions at the same time. */

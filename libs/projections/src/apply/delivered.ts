@@ -1,12 +1,12 @@
 import { MAX_EVENT_BYTES, sequenceOf } from '@rollcall/events'
 import type { KafkaRecord, RecordBatch } from '@rollcall/kafka'
 import { serializeError } from '@rollcall/observability'
-import type { Clock } from './clock.js'
+import type { Clock } from '../clock.js'
+import type { ProjectedEvent } from '../define-projection.js'
+import type { Parking } from '../parking/parking.js'
+import type { PartitionFailure } from '../parking/partition-failure.js'
+import { type FailureCode, type FailurePlace, partitionFailure } from '../projection-errors.js'
 import type { Decision } from './decide.js'
-import type { ProjectedEvent } from './define-projection.js'
-import type { Parking } from './parking.js'
-import type { PartitionFailure } from './partition-failure.js'
-import { type FailureCode, type FailurePlace, partitionFailure } from './projection-errors.js'
 
 /** One record on its way to the handler, with the event in it when it can be read. */
 export interface Delivered<E> {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import type { Heal, HealRequest } from '../parking/heal-gaps.js'
+import { EventsGoneError, EventsUnavailableError } from '../projection-errors.js'
 import { fetchJson } from './fetch-json.js'
-import type { Heal, HealRequest } from './heal-gaps.js'
-import { EventsGoneError, EventsUnavailableError } from './projection-errors.js'
 
 export interface HealFromRegistryOptions {
   /** Base address of the user registry. */

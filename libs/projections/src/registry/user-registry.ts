@@ -1,8 +1,8 @@
 import { z } from 'zod'
+import type { Heal } from '../parking/heal-gaps.js'
+import { RegistryUnavailableError } from '../projection-errors.js'
 import { fetchJson } from './fetch-json.js'
 import { type HealFromRegistryOptions, healFromRegistry } from './heal-from-registry.js'
-import type { Heal } from './heal-gaps.js'
-import { RegistryUnavailableError } from './projection-errors.js'
 
 /** What a read model asks the user registry: how far it is itself, and what it lacks. */
 export interface UserRegistry {

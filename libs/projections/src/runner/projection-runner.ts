@@ -1,24 +1,24 @@
 import type { KafkaConsumer, RecordBatch } from '@rollcall/kafka'
 import { type Logger, serializeError, step } from '@rollcall/observability'
-import type { Effects } from './apply-effects.js'
-import { type ApplyOptions, applyRecords, type Held, type Outcome } from './apply-records.js'
-import { applyTogether } from './apply-together.js'
-import type { Clock } from './clock.js'
-import type { Decision } from './decide.js'
-import type { ProjectedEvent, Projection } from './define-projection.js'
-import type { LogSource } from './log-source.js'
-import type { ParkingLimits } from './parking.js'
-import type { PartitionFailure } from './partition-failure.js'
+import type { Effects } from '../apply/apply-effects.js'
+import { type ApplyOptions, applyRecords, type Held, type Outcome } from '../apply/apply-records.js'
+import { applyTogether } from '../apply/apply-together.js'
+import type { Decision } from '../apply/decide.js'
+import { retryTransient } from '../apply/retry-transient.js'
+import type { Clock } from '../clock.js'
+import type { ProjectedEvent, Projection } from '../define-projection.js'
+import type { LogSource } from '../log-source.js'
+import type { ParkingLimits } from '../parking/parking.js'
+import type { PartitionFailure } from '../parking/partition-failure.js'
 import {
   type FailureCode,
   type FailurePlace,
   ProjectionStuckError,
   ProjectionVersionOutdatedError,
   partitionFailure,
-} from './projection-errors.js'
-import type { ProjectionMetrics } from './projection-metrics.js'
-import type { Checkpoint, Claim, ProjectionRow, ProjectionStore } from './projection-store.js'
-import { retryTransient } from './retry-transient.js'
+} from '../projection-errors.js'
+import type { ProjectionMetrics } from '../projection-metrics.js'
+import type { Checkpoint, Claim, ProjectionRow, ProjectionStore } from '../store/projection-store.js'
 
 export interface RunnerOptions<E extends ProjectedEvent, Tx> {
   readonly projection: Projection<E, Tx>

@@ -1,13 +1,13 @@
 import { type Logger, serializeError, step } from '@rollcall/observability'
-import type { Clock } from './clock.js'
-import type { ProjectedEvent, Projection } from './define-projection.js'
+import { backOffMs } from '../apply/retry-policy.js'
+import type { Clock } from '../clock.js'
+import type { ProjectedEvent, Projection } from '../define-projection.js'
+import { EventsGoneError, EventsUnavailableError, UserNotParkedError } from '../projection-errors.js'
+import type { ProjectionMetrics } from '../projection-metrics.js'
+import type { ProjectionStore } from '../store/projection-store.js'
 import type { ParkingLimits } from './parking.js'
 import type { PartitionFailure } from './partition-failure.js'
-import { EventsGoneError, EventsUnavailableError, UserNotParkedError } from './projection-errors.js'
-import type { ProjectionMetrics } from './projection-metrics.js'
-import type { ProjectionStore } from './projection-store.js'
 import type { Redrive } from './redrive.js'
-import { backOffMs } from './retry-policy.js'
 
 /** The versions missing between the last one applied and the first that waits, both inclusive; at most 500. */
 export interface HealRequest {

@@ -1,4 +1,7 @@
 import type { Pool, Sql } from '@rollcall/database'
+import type { PartitionFailure } from '../parking/partition-failure.js'
+import { hasEnded, type RebuildProgress } from '../rebuild/rebuild-progress.js'
+import { usersProgress } from '../roll-call/users-progress.js'
 import {
   addFailure,
   dropLetters,
@@ -11,7 +14,6 @@ import {
   park,
   parkedUsers,
 } from './parking-sql.js'
-import type { PartitionFailure } from './partition-failure.js'
 import type {
   Checkpoint,
   Claim,
@@ -22,8 +24,6 @@ import type {
   ProjectionStore,
   StoreTransaction,
 } from './projection-store.js'
-import { hasEnded, type RebuildProgress } from './rebuild/rebuild-progress.js'
-import { usersProgress } from './roll-call/users-progress.js'
 import { sqlRows } from './table-rows.js'
 import { knownVersion, versionTable } from './version-table.js'
 
