@@ -129,20 +129,6 @@ export const projectionMutants: readonly Mutant[] = [
     caughtBy: ['I4', 'I5'],
   },
   {
-    name: 'retry-out-of-order',
-    bug: 'waiting records are retried newest first',
-    file: parking,
-    edits: [
-      {
-        find: 'WHERE projection = $1 AND key = $2::uuid ORDER BY "offset" LIMIT $3::int',
-        replace: 'WHERE projection = $1 AND key = $2::uuid ORDER BY "offset" DESC LIMIT $3::int',
-      },
-    ],
-    fault: 'poison',
-    trials: 8,
-    caughtBy: ['I12', 'I4', 'I5'],
-  },
-  {
     name: 'retry-in-vain-drops-the-rest',
     bug: 'a retry that fails drops all waiting records',
     file: parking,
