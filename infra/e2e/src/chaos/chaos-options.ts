@@ -21,11 +21,11 @@ export interface ChaosOptions {
 
 export const chaosUsage = `usage: npm run chaos -- [options]
 
-  --short               few trials of each fault: minutes, as in CI (the default is the long form: about an hour)
+  --short               few trials of each fault: minutes, as in CI (the default is the long form: about an hour and a half)
   --fault <names>       only these, separated by commas: ${faults.map(({ name }) => name).join(', ')}
   --trials <n>          trials of each fault, instead of its own number
   --seed <n>            repeats the choices of an earlier run
-  --minutes <n>         begins no further fault after so many minutes (75)
+  --minutes <n>         begins no further fault after so many minutes (150)
   --mutants             seeds each known bug into our own code and shows that the checkers catch it
   --mutant <names>      only these bugs
   --results <folder>    writes <date>-<form>.md and .json there (long form and --mutants: infra/e2e/results)
@@ -76,7 +76,7 @@ function parse(args: readonly string[]) {
         fault: { type: 'string' },
         trials: { type: 'string' },
         seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-        minutes: { type: 'string', default: '75' },
+        minutes: { type: 'string', default: '150' },
         mutants: { type: 'boolean', default: false },
         mutant: { type: 'string' },
         results: { type: 'string' },

@@ -14,7 +14,7 @@ export const diskFull: Fault = {
   matrix: 'F8',
   does: 'the disk under Postgres, Kafka, schema registry and logs fills to the last byte for a second or two, and is emptied',
   expects: 'nothing is answered with success that is not kept; after a restart of what ended all goes on',
-  trials: { short: 1, long: 20 },
+  trials: { short: 1, long: 8 },
   scene: 'own disk',
   impossible: () => {
     if (process.getuid?.() !== 0) return 'it needs root, for a file system of its own in a private mount namespace'

@@ -81,7 +81,7 @@ export const relayWithoutKafka: Fault = {
   matrix: 'F1/F3',
   does: 'the relay dies while Kafka stands still, with a send on its way',
   expects: 'what Kafka did not acknowledge is sent again by the next term',
-  trials: { short: 2, long: 60 },
+  trials: { short: 2, long: 30 },
   async run(stage, { trials, random }) {
     const problems: string[] = []
     stage.startTraffic()

@@ -8,7 +8,7 @@ export const lateCommits: Fault = {
   matrix: 'F15',
   does: 'one write in ten commits up to 0.4 s after it drew its outbox id; open transactions hold old xids; ids are burnt',
   expects: 'no committed row is passed over, no version inverted, and nobody waits for an open transaction',
-  trials: { short: 30, long: 1_000 },
+  trials: { short: 30, long: 500 },
   async run(stage, { trials, random }) {
     const { registry } = stage.scene.databases
     const before = await linger(stage)

@@ -15,7 +15,7 @@ export const network: Fault = {
   matrix: 'F4',
   does: 'one to three of eight links at a time are cut, reset, held open without a byte, lose all answers, trickle, or are late',
   expects: 'unanswered is unknown, never lost or doubled; all goes on when the link is back',
-  trials: { short: 16, long: 480 },
+  trials: { short: 16, long: 240 },
   async run(stage, { trials, random }) {
     const problems: string[] = []
     const { counts, count } = tally()

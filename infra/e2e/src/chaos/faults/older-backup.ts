@@ -16,7 +16,7 @@ export const olderBackup: Fault = {
   matrix: 'F16',
   does: 'Postgres starts on a copy of its files from before the last changes were shipped, and is written to',
   expects: 'the relay stops and says so, and brings nothing from there to the topic; with the right files all goes on',
-  trials: { short: 1, long: 15 },
+  trials: { short: 1, long: 5 },
   async run(stage, { trials, random }) {
     const problems: string[] = []
     const cluster = clusterOf(stage)

@@ -14,7 +14,7 @@ export const twoRelays: Fault = {
   matrix: 'F9/F15',
   does: 'the leading one of two relays is stopped (SIGSTOP) mid-batch until the other leads, then goes on',
   expects: 'the first one sends nothing more under its old epoch: no version after a newer one at first appearance',
-  trials: { short: 3, long: 40 },
+  trials: { short: 3, long: 20 },
   async run(stage, { trials, random }) {
     const problems: string[] = []
     const { counts, count } = tally()
@@ -104,7 +104,7 @@ export const zombie: Fault = {
   matrix: 'F9',
   does: 'one of two members is stopped at a step for longer than its session, and wakes as a zombie',
   expects: 'the other takes its partitions over; the zombie writes nothing more under its old claim',
-  trials: { short: 2, long: 40 },
+  trials: { short: 2, long: 20 },
   async run(stage, { trials, random }) {
     const problems: string[] = []
     const { counts, count } = tally()
@@ -150,7 +150,7 @@ export const rebalanceStorm: Fault = {
   matrix: 'F10',
   does: 'second and third members of the groups join, leave and are killed every second or two',
   expects: 'each effect once, whoever held the partition when',
-  trials: { short: 6, long: 120 },
+  trials: { short: 6, long: 60 },
   async run(stage, { trials, random }) {
     const { counts, count } = tally()
     const others = [...(await stage.scene.secondConsumers()), ...(await stage.scene.secondConsumers())].map(stage.arm)

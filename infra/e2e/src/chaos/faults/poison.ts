@@ -19,7 +19,7 @@ export const poison: Fault = {
   does: 'records that cannot be read (seven kinds) and users the handler fails on; retried in vain, mended, retried while the process dies',
   expects:
     'each parks its user, the others flow; a retry in vain loses nothing; after the last one each effect once, in order',
-  trials: { short: 12, long: 150 },
+  trials: { short: 12, long: 60 },
   async run(stage, { trials, random }) {
     const problems: string[] = []
     const { counts, count } = tally()

@@ -17,7 +17,7 @@ export const schemas: Fault = {
   matrix: 'F12',
   does: 'the schema registry is down, silent, late, or answers 500, 404 or nonsense, while registry or directory start cold',
   expects: 'what runs goes on; what starts is live, waits, and drops nothing',
-  trials: { short: 3, long: 60 },
+  trials: { short: 3, long: 20 },
   async run(stage, { trials, random }) {
     const problems: string[] = []
     const { counts, count } = tally()
