@@ -30,7 +30,7 @@ export interface Fault {
   readonly expects: string
   readonly trials: { readonly short: number; readonly long: number }
   /**
-   * `own`: leaves a scene in which nothing else can be checked. `own disk`: in a process of its own, see `runOnOwnDisk`.
+   * `own`: in a scene of its own, in which nothing else is done afterwards. `own disk`: in a process of its own, see `runOnOwnDisk`.
    * @default 'shared'
    */
   readonly scene?: 'shared' | 'own' | 'own disk'

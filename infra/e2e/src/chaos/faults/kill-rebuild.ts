@@ -13,6 +13,8 @@ export const killRebuild: Fault = {
   does: 'directory and counters die between two steps of a rebuild and its cut-over, while changes go on',
   expects: 'each rebuild goes on by itself to its end; what is live then is equal to the registry, each effect once',
   trials: { short: 4, long: 300 },
+  // Each rebuild reads the whole topic: after the other faults of the long form that takes minutes.
+  scene: 'own',
   async run(stage, { trials }) {
     const points = crashPoints.filter(({ needs }) => needs === 'a rebuild')
     const problems: string[] = []
