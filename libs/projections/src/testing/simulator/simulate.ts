@@ -4,11 +4,11 @@ import type { LogSource } from '../../log-source.js'
 import type { ProjectionStore } from '../../store/projection-store.js'
 import { LAWS, type Law } from './laws.js'
 import type { MemoryTables } from './memory-tables.js'
+import { type Outcome, runSchedule } from './run-schedule.js'
 import { FAULT_KINDS, type FaultKind, type Schedule, type ScheduleShape, scheduleOf } from './schedule.js'
 import { showSchedule } from './show.js'
 import { shrink } from './shrink.js'
 import { HISTORIES, type Subject, subjectOf } from './subject.js'
-import { type Outcome, runSchedule } from './world.js'
 
 export interface SimulateOptions<E extends ProjectedEvent, Tx> {
   /** How many seeds, each a schedule of its own. @default 1000 */
