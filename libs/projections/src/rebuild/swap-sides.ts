@@ -2,6 +2,7 @@ import type { PoolClient } from '@rollcall/database'
 import { RebuildFailedError } from '../projection-errors.js'
 import { quoted } from '../store/table-rows.js'
 import { versionTable, versionTableName } from '../store/version-table.js'
+import { IN_ORDER } from './meeting.js'
 import { dropSide, tableOf } from './side-tables.js'
 import { type Aside, type SideTable, sideName, sideSchema } from './sides.js'
 
@@ -18,10 +19,7 @@ export async function lockSides(client: PoolClient, { projection, side }: Pick<S
   const other = sideName(projection, side)
   // Runners take this lock before their checkpoint's: the other order deadlocks.
   await client.query(`LOCK TABLE ${versionTable(projection)}, ${versionTable(other)} IN ACCESS EXCLUSIVE MODE`)
-  await client.query(
-    'SELECT 1 FROM projections.checkpoint WHERE projection = ANY ($1) ORDER BY partition, projection FOR UPDATE',
-    [[projection, other]],
-  )
+  await client.query(IN_ORDER, [[projection, other]])
 }
 
 /**

@@ -130,11 +130,11 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
   }
 
   async function assigned(partitions: readonly number[]): Promise<Map<number, number>> {
-    const row = await persist(() => store.register(projection, topic.name))
+    const row = await persist(ownRow)
+    held.clear()
     if (row === undefined) return new Map()
     paused = row.state === 'paused'
     joined = true
-    held.clear()
     if (row.version !== projection.version) {
       standBack(row.version)
       return new Map()
@@ -151,6 +151,15 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
         ]) => [partition, position],
       ),
     )
+  }
+
+  /**
+   * A side is made by its rebuild, and by nobody else: one that was dropped while this process joined its group came back
+   * as a ghost at position 0, with no tables of its own.
+   */
+  async function ownRow(): Promise<ProjectionRow | undefined> {
+    if (!options.isAside) return store.register(projection, topic.name)
+    return (await store.read([name]))[0]
   }
 
   /** Takes the partitions over, and stops those whose position the log no longer has. */
@@ -344,7 +353,9 @@ export function projectionRunner<E extends ProjectedEvent, Tx>(options: RunnerOp
       const checkpoint = checkpoints.get(numberOf(partition))
       return checkpoint !== undefined && askedAt > partition.changedAt && mustReclaim(partition, checkpoint, askedAt)
     })
-    if (again.length > 0) await claim(again.map(numberOf), row)
+    // Dropped when this process joined, and there again since.
+    const unclaimed = options.isAside ? consumer.assignment().filter((partition) => !held.has(partition)) : []
+    if (again.length + unclaimed.length > 0) await claim([...again.map(numberOf), ...unclaimed], row)
     goOn([...held.values()].filter((one) => one.isHalted && !again.includes(one) && !mustHalt(one, checkpoints)))
     showState()
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { withTransaction } from '@rollcall/database'
 import { type User, type UserLifecycleEvent, userLifecycle } from '@rollcall/events'
 import { history, userCreated, userUpdated } from '@rollcall/events/testing'
 import { startTracing } from '@rollcall/observability'
@@ -227,6 +228,43 @@ test('a side that is dropped while it follows takes nothing with it, and nobody 
     await caughtUp(running)
   }
   await dropping
+  await caughtUp(running)
+  expect(await statusOf(running)).toMatchObject({ sides: [], parkedUsers: 0 })
+  expect(running.log.lines().filter(({ msg }) => msg === 'user parked')).toEqual([])
+  expect(await asides()).toEqual([])
+})
+
+test('a side dropped while a process joins the group that follows it is not made again', async () => {
+  const log = memoryLog(1)
+  log.append(0, ...history(3))
+  let joined = 0
+  let open = () => {}
+  const isDropped = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const kafka: typeof log = {
+    ...log,
+    consumer: (options) =>
+      log.consumer({
+        ...options,
+        async assigned(partitions) {
+          if (options.groupId.endsWith('~prev')) await isDropped
+          const positions = await options.assigned(partitions)
+          if (options.groupId.endsWith('~prev')) joined++
+          return positions
+        },
+      }),
+  }
+  const { reset: _, ...handlers } = byEvent()
+  const projection = { ...handlers, tables: ['person_by_event', 'seen'] } as typeof handlers
+  const running = await started(log, projection, { kafka })
+  await caughtUp(running)
+  await running.projections.rebuild('by-event')
+  expect(await ended(running)).toMatchObject({ phase: 'done' })
+  await withTransaction(fixed.pool, (client) => dropSide(client, 'by-event~prev'))
+  open()
+  await until(() => joined > 0)
+  log.append(0, userCreated())
   await caughtUp(running)
   expect(await statusOf(running)).toMatchObject({ sides: [], parkedUsers: 0 })
   expect(running.log.lines().filter(({ msg }) => msg === 'user parked')).toEqual([])
