@@ -81,6 +81,8 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
   let working: Promise<void> | undefined
   let governor: Governor | undefined
   let lookedAt = Number.NEGATIVE_INFINITY
+  /** Our own attempt ended on something that passes: nobody has to be silent for long before it is taken up. */
+  let isInterrupted = false
 
   // A `table` side is written by its qualified name; handlers need a search path of their own.
   function hasSchemas(): boolean {
@@ -198,7 +200,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
         { projection: name, err: serializeError(error) },
         isPassing ? 'projection rebuild interrupted' : 'projection rebuild failed',
       )
-      // Taken up again soon, by whoever looks first.
+      isInterrupted = isPassing
       if (isPassing) lookedAt = clock.now() - SILENT_MS + RESUME_AFTER_MS
     } finally {
       await release()
@@ -216,6 +218,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
     const row = (await store.read([name]))[0]
     const progress = row?.rebuild
     if (!progress || progress.kind === 'replay' || hasEnded(progress)) return release()
+    isInterrupted = false
     logger.info({ projection: name, phase: progress.phase }, 'projection rebuild resumed')
     working = work(release, { ...progress, instance })
   }
@@ -261,8 +264,8 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
       await alone(() => drop(side))
       logger.info({ projection: name, side }, 'projection side dropped')
     }
-    const isSilent = row.rebuild && !hasEnded(row.rebuild) && (row.rebuildAgeMs ?? 0) > SILENT_MS
-    if (isSilent && row.rebuild?.kind !== 'replay') await resume()
+    if (!row.rebuild || hasEnded(row.rebuild) || row.rebuild.kind === 'replay') return
+    if (isInterrupted || (row.rebuildAgeMs ?? 0) > SILENT_MS) await resume()
   }
 
   return {
