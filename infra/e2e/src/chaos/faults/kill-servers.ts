@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ManagedProcess } from '@rollcall/dev'
 import type { Fault, FaultContext, FaultRun } from '../fault.js'
 import type { Stage } from '../stage.js'
 import { shipsAgain, tally } from './recovery.js'
@@ -11,17 +12,11 @@ export const killPostgres: Fault = {
   expects: 'what was answered is there after the crash recovery; nobody needs a restart',
   trials: { short: 6, long: 300 },
   run: (stage, given) =>
-    endInTurn(stage, given, {
-      async 'SIGKILL of the postmaster'() {
-        await stage.postgres.kill('SIGKILL')
-        await stage.postgres.start()
-      },
-      async 'immediate stop'() {
-        await stage.postgres.kill('SIGQUIT')
-        await stage.postgres.start()
-      },
-      'SIGKILL of a backend': () => killBackend(stage),
-    }),
+    endInTurn(stage, given, [
+      { how: 'SIGKILL of the postmaster', end: restarted(stage.postgres, 'SIGKILL') },
+      { how: 'immediate stop', end: restarted(stage.postgres, 'SIGQUIT') },
+      { how: 'SIGKILL of a backend', end: () => killBackend(stage) },
+    ]),
 }
 
 export const killKafka: Fault = {
@@ -31,37 +26,42 @@ export const killKafka: Fault = {
   does: 'the broker dies by SIGKILL, ends by SIGTERM, or stands still for one to four seconds',
   expects: 'writes go on meanwhile; the relay ships again by itself',
   trials: { short: 6, long: 300 },
-  run: (stage, given) =>
-    endInTurn(stage, given, {
-      async 'SIGKILL of Kafka'() {
-        await stage.kafka.kill('SIGKILL')
-        await stage.kafka.start()
+  run(stage, given) {
+    const killed = { how: 'SIGKILL of Kafka', end: restarted(stage.kafka, 'SIGKILL') }
+    // Two kills to one of the others.
+    return endInTurn(stage, given, [
+      killed,
+      killed,
+      { how: 'SIGTERM of Kafka', end: restarted(stage.kafka, 'SIGTERM') },
+      {
+        how: 'SIGSTOP of Kafka',
+        async end() {
+          stage.kafka.signal('SIGSTOP')
+          await sleep(given.random.between(1_000, 4_000))
+          stage.kafka.signal('SIGCONT')
+        },
       },
-      async 'SIGTERM of Kafka'() {
-        await stage.kafka.kill('SIGTERM')
-        await stage.kafka.start()
-      },
-      async 'SIGSTOP of Kafka'() {
-        stage.kafka.signal('SIGSTOP')
-        await sleep(given.random.between(1_000, 4_000))
-        stage.kafka.signal('SIGCONT')
-      },
-    }),
+    ])
+  },
+}
+
+const restarted = (server: ManagedProcess, signal: NodeJS.Signals) => async () => {
+  await server.kill(signal)
+  await server.start()
 }
 
 /** Ends a server in one way after the other, under traffic, until the relay has shipped after each end. */
 async function endInTurn(
   stage: Stage,
   { trials, random }: FaultContext,
-  ends: Readonly<Record<string, () => Promise<void>>>,
+  ways: ReadonlyArray<{ readonly how: string; readonly end: () => Promise<void> }>,
 ): Promise<FaultRun> {
   const problems: string[] = []
   const { counts, count } = tally()
-  const ways = Object.entries(ends)
   stage.startTraffic()
   for (let trial = 0; trial < trials; trial++) {
     await sleep(random.between(50, 600))
-    const [how, end] = ways[trial % ways.length] as (typeof ways)[number]
+    const { how, end } = ways[trial % ways.length] as (typeof ways)[number]
     count(how)
     await end()
     await shipsAgain(stage, problems, how)
