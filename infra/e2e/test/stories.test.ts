@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { encodeRecordBody, partitionOf } from '@rollcall/kafka'
 import { type SpanSink, spanSink } from '@rollcall/observability/testing'
 import { type Answer, type RequestOptions, request } from '../src/stack/http-client.js'
 import { type OwnStack, startOwnStack } from '../src/stack/own-stack.js'
-import { entryPoints } from '../src/stack/repository.js'
+import { rollcall } from '../src/stack/rollcall.js'
 import { answers } from '../src/stack/service-process.js'
 import { until } from '../src/stack/until.js'
 import { badInputTable } from './support/bad-input-table.js'
@@ -221,15 +219,9 @@ describe('bad input', () => {
       csv,
       `userName,email,givenName\n${CANARY}-csv,${CANARY}.csv@canary.example,${CANARY}\n${CANARY}-bad,no address,${CANARY}\n`,
     )
-    const command = [entryPoints.rollcall, 'users', 'import', csv, '--json', '--endpoints', stack.endpointsPath]
-    const failure = await promisify(execFile)(process.execPath, command, {
-      env: { ...process.env, NODE_OPTIONS: '' },
-    }).then(
-      () => undefined,
-      (error: { code: number; stdout: string }) => error,
-    )
-    expect(failure?.code).toBe(1)
-    expect(JSON.parse(failure?.stdout ?? '')).toMatchObject({ created: 1, failed: 1 })
+    const { code, report } = await rollcall(stack.endpointsPath, 'users', 'import', csv)
+    expect(code).toBe(1)
+    expect(report).toMatchObject({ created: 1, failed: 1 })
     const bad = JSON.parse(readFileSync(`${csv}.errors.ndjson`, 'utf8').trim()) as { line: number; code: string }
     expect(bad.line).toBe(3)
     table.add(

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { JournalEntry } from '../checker/history.js'
+import { openLoop } from './open-loop.js'
+import { outcomeOf, versionOf } from './traffic.js'
 
 export interface SteadyChangesOptions {
   /** Base address of the user registry. */
@@ -29,50 +30,28 @@ export interface SteadyChanges {
 export function startSteadyChanges(options: SteadyChangesOptions): SteadyChanges {
   const { registry, userIds, perSecond, onAnswered } = options
   const journal: JournalEntry[] = []
-  const running = new Set<Promise<void>>()
-  let isStopped = false
-  let begun = 0
 
-  async function change(): Promise<void> {
-    const userId = userIds[begun % userIds.length] as string
+  async function change(number: number): Promise<void> {
+    const userId = userIds[(number - 1) % userIds.length] as string
     const correlationId = randomUUID()
-    begun++
     const response = await fetch(`${registry}/v1/users/${userId}`, {
       method: 'PATCH',
       headers: { 'content-type': 'application/merge-patch+json', 'x-correlation-id': correlationId },
-      body: JSON.stringify({ attributes: { drill: begun } }),
+      body: JSON.stringify({ attributes: { drill: number } }),
       signal: AbortSignal.timeout(10_000),
     }).catch(() => undefined)
     const answeredAtMs = performance.now()
     await response?.arrayBuffer().catch(() => {})
-    if (!response?.ok) {
-      const outcome = response === undefined || response.status >= 500 ? 'unknown' : 'fail'
+    const outcome = outcomeOf(response)
+    if (response === undefined || outcome !== 'ok') {
       journal.push({ correlationId, userId, outcome })
       return
     }
-    const version = Number(/\d+/.exec(response.headers.get('etag') ?? '')?.[0])
-    journal.push({ correlationId, userId, outcome: 'ok', version })
+    const version = versionOf(response)
+    journal.push({ correlationId, userId, outcome, version })
     onAnswered({ userId, version, answeredAtMs })
   }
 
-  const offering = (async () => {
-    const startedAt = performance.now()
-    while (!isStopped) {
-      const due = ((performance.now() - startedAt) * perSecond) / 1_000
-      while (begun < due) {
-        const one = change().finally(() => running.delete(one))
-        running.add(one)
-      }
-      await sleep(2)
-    }
-  })()
-
-  return {
-    journal,
-    async stop() {
-      isStopped = true
-      await offering
-      await Promise.all(running)
-    },
-  }
+  const { stop } = openLoop(perSecond, change)
+  return { journal, stop }
 }

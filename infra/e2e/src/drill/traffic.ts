@@ -68,7 +68,7 @@ export function startTraffic({ registry, random, from = 0, perSecond = 20 }: Tra
       response = await ask()
     }
     const outcome = (await isOpen(response)) ? 'unknown' : outcomeOf(response)
-    const version = Number(/\d+/.exec(response?.headers.get('etag') ?? '')?.[0])
+    const version = versionOf(response)
     await response?.arrayBuffer().catch(() => {})
     journal.push({ correlationId, userId, outcome, ...(outcome === 'ok' ? { version } : {}) })
   }
@@ -166,9 +166,13 @@ async function isOpen(response: Response | undefined): Promise<boolean> {
 }
 
 /** A refusal (4xx) promises that nothing was done; a 5xx or no answer promises nothing. */
-function outcomeOf(response: Response | undefined): JournalEntry['outcome'] {
+export function outcomeOf(response: Response | undefined): JournalEntry['outcome'] {
   if (!response || response.status >= 500) return 'unknown'
   return response.ok ? 'ok' : 'fail'
 }
+
+/** The version an answer's ETag tells; NaN of none. */
+export const versionOf = (response: Response | undefined): number =>
+  Number(/\d+/.exec(response?.headers.get('etag') ?? '')?.[0])
 
 const phoneOf = (unique: number) => `+1555${String(unique % 10_000_000).padStart(7, '0')}`

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from '../stack/http-client.js'
+import { openLoop } from './open-loop.js'
 import type { AnsweredChange } from './steady-changes.js'
 
 export interface WatchfulReaderOptions {
@@ -44,11 +44,8 @@ export function startWatchfulReader(options: WatchfulReaderOptions): WatchfulRea
   const { directory, userIds, perSecond = 100, everyNth = 4 } = options
   const seen = new Map<string, number>()
   const recent: string[] = []
-  const running = new Set<Promise<void>>()
   let found = blank()
-  let isStopped = false
   let told = 0
-  let begun = 0
 
   /** A version that some read has shown before this one began must still be there. */
   async function readPerson(userId: string, query = ''): Promise<'read' | 'late' | 'failed'> {
@@ -89,42 +86,24 @@ export function startWatchfulReader(options: WatchfulReaderOptions): WatchfulRea
     if (recent.length > RECENT) recent.shift()
   }
 
-  const run = (work: Promise<unknown>) => {
-    const one = work.then(() => void running.delete(one))
-    running.add(one)
-  }
   /** Every other read is of someone just changed: that is where going back would show. */
-  const whom = () => {
-    const from = begun % 2 === 0 && recent.length > 0 ? recent : userIds
-    return from[(begun * 7919) % from.length] as string
+  const whom = (number: number) => {
+    const from = number % 2 === 0 && recent.length > 0 ? recent : userIds
+    return from[(number * 7919) % from.length] as string
   }
-  const reading = (async () => {
-    const startedAt = performance.now()
-    while (!isStopped) {
-      const due = ((performance.now() - startedAt) * perSecond) / 1_000
-      while (begun < due) {
-        begun++
-        run(begun % 10 === 0 ? readPage() : readPerson(whom()))
-      }
-      await sleep(2)
-    }
-  })()
+  const loop = openLoop(perSecond, (number) => (number % 10 === 0 ? readPage() : readPerson(whom(number))))
 
   return {
     changed(change) {
-      if (!isStopped && told++ % everyNth === 0) run(readFresh(change))
+      if (!loop.isStopped && told++ % everyNth === 0) loop.add(readFresh(change))
     },
     async take() {
       const taken = found
       found = blank()
-      await Promise.all(running)
+      await loop.settled()
       return taken
     },
-    async stop() {
-      isStopped = true
-      await reading
-      await Promise.all(running)
-    },
+    stop: loop.stop,
   }
 }
 
