@@ -75,7 +75,7 @@ export async function meet<R>(
       })
     } finally {
       await pool.query(
-        `WITH locked AS MATERIALIZED (${IN_ORDER})
+        `WITH locked AS MATERIALIZED (${LOCK_CHECKPOINTS})
          UPDATE projections.checkpoint c SET halt_at = NULL, halt_until = NULL FROM locked
          WHERE c.projection = locked.projection AND c.partition = locked.partition`,
         [[live, other]],
@@ -91,13 +91,13 @@ const HALT_MS = 2_000
 const LOOK_MS = 5
 
 /** Locks the checkpoints of both sides in the order in which runners lock theirs. */
-export const IN_ORDER =
+export const LOCK_CHECKPOINTS =
   'SELECT projection, partition FROM projections.checkpoint WHERE projection = ANY ($1) ORDER BY partition, projection FOR UPDATE'
 
 async function askToHalt(pool: Pool, names: readonly string[], ends: ReadonlyMap<number, number>): Promise<Positions> {
   const [live = '', other = ''] = names
   return withTransaction(pool, async (client) => {
-    await client.query(IN_ORDER, [names])
+    await client.query(LOCK_CHECKPOINTS, [names])
     const now = await positions(client, live, other)
     // Neither is asked to go back: what lies furthest is where both can be.
     const halts = [...ends].map(([partition, end]) =>

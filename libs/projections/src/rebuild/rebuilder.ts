@@ -80,7 +80,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
   const inPlace = replayInPlace(options)
   let working: Promise<void> | undefined
   let governor: Governor | undefined
-  let lookedAt = Number.NEGATIVE_INFINITY
+  let nextLookAt = Number.NEGATIVE_INFINITY
   /** Our own attempt ended on something that passes: nobody has to be silent for long before it is taken up. */
   let isInterrupted = false
 
@@ -201,7 +201,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
         isPassing ? 'projection rebuild interrupted' : 'projection rebuild failed',
       )
       isInterrupted = isPassing
-      if (isPassing) lookedAt = clock.now() - SILENT_MS + RESUME_AFTER_MS
+      if (isPassing) nextLookAt = clock.now() + RESUME_AFTER_MS
     } finally {
       await release()
       working = undefined
@@ -345,8 +345,8 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
     plan: () => planRebuild({ ...options, canStandAside }),
     watch(row, sides) {
       inPlace.watch(row)
-      if (!canStandAside || working !== undefined || clock.now() < lookedAt + SILENT_MS) return
-      lookedAt = clock.now()
+      if (!canStandAside || working !== undefined || clock.now() < nextLookAt) return
+      nextLookAt = clock.now() + SILENT_MS
       tend(row, sides).catch((error: unknown) => {
         if (error instanceof RebuildRunningError) return
         logger.warn({ projection: name, err: serializeError(error) }, 'projection sides not tended')

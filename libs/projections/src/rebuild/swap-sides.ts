@@ -2,7 +2,7 @@ import type { PoolClient } from '@rollcall/database'
 import { RebuildFailedError } from '../projection-errors.js'
 import { quoted } from '../store/table-rows.js'
 import { versionTable, versionTableName } from '../store/version-table.js'
-import { IN_ORDER } from './meeting.js'
+import { LOCK_CHECKPOINTS } from './meeting.js'
 import { dropSide, tableOf } from './side-tables.js'
 import { type Aside, type SideTable, sideName, sideSchema } from './sides.js'
 
@@ -19,7 +19,7 @@ export async function lockSides(client: PoolClient, { projection, side }: Pick<S
   const other = sideName(projection, side)
   // Runners take this lock before their checkpoint's: the other order deadlocks.
   await client.query(`LOCK TABLE ${versionTable(projection)}, ${versionTable(other)} IN ACCESS EXCLUSIVE MODE`)
-  await client.query(IN_ORDER, [[projection, other]])
+  await client.query(LOCK_CHECKPOINTS, [[projection, other]])
 }
 
 /**

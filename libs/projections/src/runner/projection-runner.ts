@@ -20,14 +20,10 @@ import {
 import type { ProjectionMetrics } from '../projection-metrics.js'
 import type { Checkpoint, Claim, ProjectionRow, ProjectionStore } from '../store/projection-store.js'
 
-export interface RunnerOptions<E extends ProjectedEvent, Tx> {
-  readonly projection: Projection<E, Tx>
-  readonly effects: Effects<E, Tx>
-  /** True on a side that is not live. */
-  readonly isAside: boolean
+/** What a runner takes from the process it runs in, whatever the side. */
+export interface RunnerSettings<Tx> {
   readonly kafka: LogSource
   readonly store: ProjectionStore<Tx>
-  readonly decode: (value: Buffer) => E | Promise<E>
   readonly logger: Logger
   readonly metrics: ProjectionMetrics
   readonly clock: Clock
@@ -39,6 +35,14 @@ export interface RunnerOptions<E extends ProjectedEvent, Tx> {
   readonly concurrency: number
   readonly controlIntervalMs: number
   readonly stuckAfterMs: number
+}
+
+export interface RunnerOptions<E extends ProjectedEvent, Tx> extends RunnerSettings<Tx> {
+  readonly projection: Projection<E, Tx>
+  readonly effects: Effects<E, Tx>
+  /** True on a side that is not live. */
+  readonly isAside: boolean
+  readonly decode: (value: Buffer) => E | Promise<E>
   /** Told which versions each commit brought. */
   readonly applied: (versions: ReadonlyMap<string, number>) => void
   /** Told when a commit parked users. */

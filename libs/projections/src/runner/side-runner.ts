@@ -1,30 +1,12 @@
-import type { Logger } from '@rollcall/observability'
 import { type Effects, effectsOf } from '../apply/apply-effects.js'
-import type { Clock } from '../clock.js'
 import type { ProjectedEvent, Projection } from '../define-projection.js'
-import type { LogSource } from '../log-source.js'
 import { type GapHealer, type GapHealerOptions, gapHealer, type Heal } from '../parking/heal-gaps.js'
-import type { ParkingLimits } from '../parking/parking.js'
 import { type Redrive, redrive } from '../parking/redrive.js'
-import type { ProjectionMetrics } from '../projection-metrics.js'
 import { type Aside, sideName, sideSchema } from '../rebuild/sides.js'
-import type { ProjectionRow, ProjectionStore } from '../store/projection-store.js'
-import { type ProjectionRunner, projectionRunner } from './projection-runner.js'
+import type { ProjectionRow } from '../store/projection-store.js'
+import { type ProjectionRunner, projectionRunner, type RunnerSettings } from './projection-runner.js'
 
-export interface SideOptions<Tx> {
-  readonly kafka: LogSource
-  readonly store: ProjectionStore<Tx>
-  readonly logger: Logger
-  readonly metrics: ProjectionMetrics
-  readonly clock: Clock
-  readonly instance: string
-  readonly groupId: string
-  readonly maxEventsPerTransaction: number
-  readonly maxHandlerAttempts: number
-  readonly parkingLimits: ParkingLimits
-  readonly concurrency: number
-  readonly controlIntervalMs: number
-  readonly stuckAfterMs: number
+export interface SideOptions<Tx> extends RunnerSettings<Tx> {
   readonly heal: Heal | undefined
   readonly state: GapHealerOptions<never, never>['state']
 }

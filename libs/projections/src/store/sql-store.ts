@@ -143,14 +143,15 @@ async function advance(sql: Sql, moves: readonly Move[], userIds: readonly strin
   const name = moves[0]?.claim.name
   if (name === undefined) return new Map<string, number>()
   const sorted = [...moves].sort((a, b) => a.claim.partition - b.claim.partition)
+  const isOne = sorted.length === 1
   // One statement, one snapshot: when the compare-and-set succeeds nobody else has written these versions since.
   const { rows } = await sql.query<{ key: string | null; version: number }>({
-    name: `projections_advance_${name}_${sorted.length > 1 ? 'many' : 'one'}`,
-    text: `WITH ${sorted.length > 1 ? LOCKED : ''} mine AS (
+    name: `projections_advance_${name}_${isOne ? 'one' : 'many'}`,
+    text: `WITH ${isOne ? '' : LOCKED} mine AS (
        UPDATE projections.checkpoint c
        SET position = move.goal, record_at = coalesce(move.record_at, c.record_at)
        FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[])
-         AS move (partition, epoch, position, parking, goal, record_at)${sorted.length > 1 ? ' JOIN locked USING (partition)' : ''}
+         AS move (partition, epoch, position, parking, goal, record_at)${isOne ? '' : ' JOIN locked USING (partition)'}
        WHERE c.projection = $1 AND c.partition = move.partition AND c.epoch = move.epoch AND c.position = move.position
          AND c.parking = move.parking
        RETURNING 1

@@ -23,7 +23,6 @@ export async function writtenTables({ sql }: Pick<StoreTransaction<unknown>, 'sq
          AND a.attnum = ANY (i.indkey) WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY a.attnum) AS key
      FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.mode = 'RowExclusiveLock'
-       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
        AND c.relkind = 'r' AND n.nspname NOT IN ('projections', 'pg_catalog') ORDER BY 3`,
   )
   return rows
