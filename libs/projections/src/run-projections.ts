@@ -23,7 +23,7 @@ import { type SideFollowers, sideFollowers } from './runner/side-followers.js'
 import { type RunningSide, runSide } from './runner/side-runner.js'
 import type { ProjectionStore } from './store/projection-store.js'
 import { type Verifier, type VerifyReport, type VerifyRequest, verifier } from './verify/verify-projection.js'
-import { versionWaits } from './wait-for-version.js'
+import { type VersionWaits, versionWaits } from './wait-for-version.js'
 
 /** Runs projections over one database until closed. Any number of processes may run the same ones and share the load. */
 export function runProjections<E extends ProjectedEvent, Tx>(
@@ -35,7 +35,6 @@ export function runProjections<E extends ProjectedEvent, Tx>(
   const instance = options.instance ?? `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`
   const groupId = options.groupId ?? 'projections'
   const metrics = projectionMetrics(options.metrics)
-  const waits = versionWaits((name, userId) => store.knownVersion(name, userId), clock)
   const feed = appliedFeed()
   const decode = (value: Buffer) => codec.decode(value)
 
@@ -60,12 +59,18 @@ export function runProjections<E extends ProjectedEvent, Tx>(
   }
   for (const projection of projections) {
     const { name } = projection
+    const waits = versionWaits({
+      projection: name,
+      ask: async (userIds) =>
+        new Map((await store.usersProgress(name, userIds)).map(({ userId, version }) => [userId, version])),
+      clock,
+    })
     const followers = sideFollowers({ projection, logger, run: (side) => runSide(projection, side, sideOptions) })
     const live: RunningSide<E, Tx> = runSide(
       projection,
       {
         applied(versions) {
-          waits.applied(name, versions)
+          waits.applied(versions)
           feed.told(name, versions)
         },
         seen(row, sides) {
@@ -84,7 +89,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
     const rebuilder = projectionRebuilder({ ...sideOptions, projection, effects, lookAtSides })
     const checks = verifier({ ...sideOptions, projection, effects, healer, registry: options.registry })
     const replays = replayer({ ...sideOptions, projection, effects })
-    running.set(name, { projection, live, followers, rebuilder, checks, replays })
+    running.set(name, { projection, waits, live, followers, rebuilder, checks, replays })
   }
 
   const named = (name: string) => {
@@ -107,7 +112,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
       announcing?.start()
     },
     async close() {
-      waits.close()
+      for (const { waits } of all) waits.close()
       await Promise.all([
         announcing?.close(),
         ...all.flatMap(({ live, followers, rebuilder }) => [live.close(), followers.close(), rebuilder.close()]),
@@ -115,7 +120,7 @@ export function runProjections<E extends ProjectedEvent, Tx>(
     },
     status,
     async waitFor(userId, version, timeoutMs) {
-      await Promise.all([...running.keys()].map((name) => waits.waitFor(name, userId, version, timeoutMs)))
+      await Promise.all(all.map(({ waits }) => waits.waitFor(userId, version, timeoutMs)))
     },
     async pause(name) {
       const { live } = named(name)
@@ -159,6 +164,7 @@ function refuseEqualNames(names: readonly string[]): void {
 
 interface Running<E extends ProjectedEvent, Tx> {
   readonly projection: Projection<E, Tx>
+  readonly waits: VersionWaits
   readonly live: RunningSide<E, Tx>
   readonly followers: SideFollowers
   readonly rebuilder: ProjectionRebuilder

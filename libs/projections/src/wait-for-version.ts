@@ -1,61 +1,85 @@
 import type { Clock } from './clock.js'
 import { ProjectionBehindError } from './projection-errors.js'
 
+/** Waits for versions of one projection. */
 export interface VersionWaits {
-  /** Resolves when `known` reaches the version. @throws ProjectionBehindError */
-  waitFor(projection: string, userId: string, version: number, timeoutMs: number): Promise<void>
+  /** Resolves when the user's version is applied, whichever process does it. @throws ProjectionBehindError */
+  waitFor(userId: string, version: number, timeoutMs: number): Promise<void>
   /** A commit of this process: waits for its users end at once. */
-  applied(projection: string, versions: ReadonlyMap<string, number>): void
+  applied(versions: ReadonlyMap<string, number>): void
+  /** Ends every wait as behind. */
   close(): void
 }
 
-interface Wait {
+export interface VersionWaitsOptions {
   readonly projection: string
+  /** The versions in the database of some users; those never seen may be missing. */
+  readonly ask: (userIds: readonly string[]) => Promise<ReadonlyMap<string, number>>
+  readonly clock: Clock
+}
+
+interface Wait {
+  readonly userId: string
   readonly version: number
-  arrive(): void
+  readonly timeoutMs: number
+  readonly deadline: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
 }
 
 /**
- * Waits for versions. A commit of this process is told through `applied`; one of another process owning the partition
- * is found by asking the database every `POLL_MS`.
+ * Commits of this process end waits through `applied`. Those of another process, which owns the user's partition, are
+ * found by asking the database: once when the wait begins, then every `POLL_MS` in one question for all who wait. With
+ * questions of its own for each wait, a process that was behind asked more than it answered.
  */
-export function versionWaits(
-  known: (projection: string, userId: string) => Promise<number>,
-  clock: Clock,
-): VersionWaits {
-  const waits = new Map<string, Set<Wait>>()
+export function versionWaits({ projection, ask, clock }: VersionWaitsOptions): VersionWaits {
+  const waits = new Set<Wait>()
   const closing = new AbortController()
+  let isPolling = false
+
+  async function look(asked: readonly Wait[]): Promise<void> {
+    try {
+      const versions = await ask([...new Set(asked.map(({ userId }) => userId))])
+      for (const wait of asked) {
+        const { userId, version, timeoutMs, deadline } = wait
+        const known = versions.get(userId) ?? 0
+        if (known >= version) end(wait)
+        else if (clock.now() >= deadline || closing.signal.aborted) {
+          end(wait, new ProjectionBehindError(projection, userId, known, version, timeoutMs))
+        }
+      }
+    } catch (error) {
+      for (const wait of asked) end(wait, error)
+    }
+  }
+
+  async function poll(): Promise<void> {
+    if (isPolling) return
+    isPolling = true
+    while (waits.size > 0) {
+      await clock.wait(POLL_MS, closing.signal)
+      if (waits.size > 0) await look([...waits])
+    }
+    isPolling = false
+  }
+
+  function end(wait: Wait, error?: unknown): void {
+    waits.delete(wait)
+    if (error === undefined) wait.resolve()
+    else wait.reject(error)
+  }
 
   return {
-    async waitFor(projection, userId, version, timeoutMs) {
-      const deadline = clock.now() + timeoutMs
-      const here = new AbortController()
-      const wait: Wait = { projection, version, arrive: () => here.abort() }
-      const ofUser = waits.get(userId) ?? new Set()
-      waits.set(userId, ofUser.add(wait))
-      try {
-        for (;;) {
-          // Asked after the wait is registered, so that a commit in between is not missed.
-          const applied = await known(projection, userId)
-          if (applied >= version) return
-          const leftMs = deadline - clock.now()
-          if (leftMs <= 0 || closing.signal.aborted) {
-            throw new ProjectionBehindError(projection, userId, applied, version, timeoutMs)
-          }
-          await clock.wait(Math.min(leftMs, POLL_MS), AbortSignal.any([here.signal, closing.signal]))
-          if (here.signal.aborted) return
-        }
-      } finally {
-        ofUser.delete(wait)
-        if (ofUser.size === 0) waits.delete(userId)
-      }
-    },
-    applied(projection, versions) {
-      if (waits.size === 0) return
-      for (const [userId, ofUser] of waits) {
-        const version = versions.get(userId)
-        if (version === undefined) continue
-        for (const wait of ofUser) if (wait.projection === projection && wait.version <= version) wait.arrive()
+    waitFor: (userId, version, timeoutMs) =>
+      new Promise((resolve, reject) => {
+        const wait = { userId, version, timeoutMs, deadline: clock.now() + timeoutMs, resolve, reject }
+        // Before the database is asked, so that a commit in between is not missed.
+        waits.add(wait)
+        void look([wait]).then(poll)
+      }),
+    applied(versions) {
+      for (const wait of waits) {
+        if ((versions.get(wait.userId) ?? 0) >= wait.version) end(wait)
       }
     },
     close: () => closing.abort(),

@@ -15,6 +15,8 @@ export interface RebuildDrillOptions {
   readonly seed: number
   /** Changes a second beside everything. */
   readonly perSecond: number
+  /** Plain reads a second. @default 100 */
+  readonly readsPerSecond?: number
   /** Of the stretches before, and after the roll-back. @default 20_000 */
   readonly stretchMs?: number
   readonly report: (line: string) => void
@@ -27,7 +29,7 @@ export interface Stretch extends Readings {
 }
 
 export interface RebuildDrill {
-  /** Changes alone, a rebuild, a rebuild whose process is killed, and after the roll-back. */
+  /** First changes, to processes just started; changes alone, a rebuild, a rebuild whose process is killed, and after the roll-back. */
   readonly stretches: readonly Stretch[]
   readonly rebuilds: ReadonlyArray<{ readonly seconds: number; readonly events: number; readonly rowsEqual: number }>
   /** Where the rebuild was when its process was killed. */
@@ -47,7 +49,7 @@ const ENDS_WITHIN_MS = 900_000
  * kill -9 of the process at work; then rolls back, and compares everything.
  */
 export async function rebuildBesideChanges(scene: Scene, options: RebuildDrillOptions): Promise<RebuildDrill> {
-  const { users, seed, perSecond, stretchMs = 20_000, report } = options
+  const { users, seed, perSecond, readsPerSecond = 100, stretchMs = 20_000, report } = options
   const problems: string[] = []
   const rebuilds: { seconds: number; events: number; rowsEqual: number }[] = []
   let killed: RebuildDrill['killed']
@@ -66,7 +68,7 @@ export async function rebuildBesideChanges(scene: Scene, options: RebuildDrillOp
     POPULATION,
   ])
   const userIds = rows.map(({ id }) => id)
-  const reader = startWatchfulReader({ directory: second.url, userIds })
+  const reader = startWatchfulReader({ directory: second.url, userIds, perSecond: readsPerSecond })
   const changes = startSteadyChanges({
     registry: scene.endpoints.registry as string,
     userIds,
@@ -117,6 +119,7 @@ export async function rebuildBesideChanges(scene: Scene, options: RebuildDrillOp
   }
 
   try {
+    await during('first changes', () => sleep(stretchMs))
     await during('changes alone', () => sleep(stretchMs))
     await during('rebuild', rebuild)
     await during('rebuild, killed', () => Promise.all([rebuild(), killAtHalf()]))

@@ -16,6 +16,7 @@ test('a rebuild beside changes fails no read, takes none back, is proven equal, 
     users: 10_000,
     seed: 1,
     perSecond: 40,
+    readsPerSecond: 30,
     stretchMs: 1_000,
     report: () => {},
   })

@@ -42,8 +42,9 @@ export function haveMet({ live, other }: Positions, ends: ReadonlyMap<number, nu
 
 /**
  * Brings both sides to the same position in every partition for a moment, and does the work there. Runners are asked to
- * halt at today's end of the topic, which they reach at their own pace; whoever is there first waits for some milliseconds.
- * That is a request which runs out by itself: what the work relies on, it must check under its own snapshot or locks.
+ * halt where the one ahead is now: it waits until the other has come. (At today's end of the topic, both had the whole lag
+ * to work off before the request ran out, and a machine with seconds of lag never got there.)
+ * A request runs out by itself: what the work relies on, it must check under its own snapshot or locks.
  *
  * @param work answers undefined when the sides have not met after all
  * @throws SidesApartError
@@ -54,12 +55,13 @@ export async function meet<R>(
 ): Promise<R> {
   const { live, other, topic, pool, kafka, clock, signal } = options
   let apart = 'they were not seen'
-  // Nobody may run the live side: its version is no longer deployed. Known after an attempt in which it did not move.
+  // Nobody may run the live side: its version is no longer deployed.
   let isDeserted = false
   for (let attempt = 1; attempt <= ATTEMPTS && !signal.aborted; attempt++) {
     const ends = new Map((await kafka.offsets(topic)).map(({ partition, high }) => [partition, high]))
-    const before = await askToHalt(pool, [live, other], ends)
-    const deadline = clock.now() + HALT_MS
+    const haltMs = HALT_MS * Math.min(attempt, 3)
+    const before = await askToHalt(pool, [live, other], haltMs)
+    const deadline = clock.now() + haltMs
     try {
       for (let now = before; clock.now() < deadline && !signal.aborted; now = await positions(pool, live, other)) {
         if (haveMet(now, ends, isDeserted)) {
@@ -69,10 +71,7 @@ export async function meet<R>(
         apart = told(now)
         await clock.wait(LOOK_MS, signal)
       }
-      const after = await positions(pool, live, other)
-      isDeserted = [...before.live].every(([partition, { position }]) => {
-        return after.live.get(partition)?.position === position
-      })
+      isDeserted = didNotMove(before, await positions(pool, live, other))
     } finally {
       await pool.query(
         `WITH locked AS MATERIALIZED (${LOCK_CHECKPOINTS})
@@ -86,6 +85,16 @@ export async function meet<R>(
   throw new SidesApartError(live, apart)
 }
 
+/** True when the live side had something to do, and did nothing. One that is ahead, or has arrived, only waits. */
+export function didNotMove(before: Positions, after: Positions): boolean {
+  const behind = [...before.live].filter(([partition, { position }]) => {
+    return position < (before.other.get(partition)?.position ?? 0)
+  })
+  return (
+    behind.length > 0 && behind.every(([partition, { position }]) => after.live.get(partition)?.position === position)
+  )
+}
+
 const ATTEMPTS = 15
 const HALT_MS = 2_000
 const LOOK_MS = 5
@@ -94,23 +103,19 @@ const LOOK_MS = 5
 export const LOCK_CHECKPOINTS =
   'SELECT projection, partition FROM projections.checkpoint WHERE projection = ANY ($1) ORDER BY partition, projection FOR UPDATE'
 
-async function askToHalt(pool: Pool, names: readonly string[], ends: ReadonlyMap<number, number>): Promise<Positions> {
+async function askToHalt(pool: Pool, names: readonly string[], forMs: number): Promise<Positions> {
   const [live = '', other = ''] = names
   return withTransaction(pool, async (client) => {
     await client.query(LOCK_CHECKPOINTS, [names])
-    const now = await positions(client, live, other)
-    // Neither is asked to go back: what lies furthest is where both can be.
-    const halts = [...ends].map(([partition, end]) =>
-      Math.max(end, now.live.get(partition)?.position ?? 0, now.other.get(partition)?.position ?? 0),
-    )
     await client.query(
       `UPDATE projections.checkpoint c
-       SET halt_at = m.halt, halt_until = clock_timestamp() + $4::int * interval '1 ms', parking = c.parking + 1
-       FROM unnest($2::int[], $3::bigint[]) AS m (partition, halt)
-       WHERE c.projection = ANY ($1) AND c.partition = m.partition`,
-      [names, [...ends.keys()], halts, HALT_MS],
+       SET halt_at = ahead.position, halt_until = clock_timestamp() + $2::int * interval '1 ms', parking = c.parking + 1
+       FROM (SELECT partition, max(position) AS position FROM projections.checkpoint WHERE projection = ANY ($1)
+             GROUP BY partition) AS ahead
+       WHERE c.projection = ANY ($1) AND c.partition = ahead.partition`,
+      [names, forMs],
     )
-    return now
+    return positions(client, live, other)
   })
 }
 

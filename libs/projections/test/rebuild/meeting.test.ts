@@ -1,4 +1,4 @@
-import { haveMet } from '../../src/rebuild/meeting.js'
+import { didNotMove, haveMet } from '../../src/rebuild/meeting.js'
 
 const at = (...positions: readonly number[]) =>
   new Map(positions.map((position, partition) => [partition, { position, isStanding: false }]))
@@ -29,4 +29,12 @@ test('a live side that nobody runs is passed too; one beyond the end of a topic 
   expect(haveMet({ live: at(10), other: at(50) }, ends, true)).toBe(true)
   expect(haveMet({ live: at(500), other: at(100) }, ends, true)).toBe(true)
   expect(haveMet({ live: at(500), other: at(99) }, ends, true)).toBe(false)
+})
+
+test('a live side that was behind and stayed there is deserted; one that is ahead only waits', () => {
+  const stayed = (live: readonly number[], other: readonly number[], after: readonly number[]) =>
+    didNotMove({ live: at(...live), other: at(...other) }, { live: at(...after), other: at(...other) })
+  expect(stayed([10, 20], [30, 20], [10, 20])).toBe(true)
+  expect(stayed([10, 20], [30, 20], [11, 20])).toBe(false)
+  expect(stayed([10, 20], [5, 20], [10, 20])).toBe(false)
 })
