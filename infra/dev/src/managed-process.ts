@@ -42,6 +42,8 @@ export interface ManagedProcess {
   readonly logFile: string
   /** Undefined while the process is down. */
   readonly pid: number | undefined
+  /** From `start` until `stop`, also while it is down in between. */
+  readonly isWanted: boolean
   /** Starts it if it is down and waits until it is ready. @throws PortTakenError, ProcessNotStartedError */
   start(): Promise<void>
   /** What it lacks before it does its work; undefined when it is ready. A service that answers may still wait for others. */
@@ -74,6 +76,7 @@ export function manageProcess(spec: ProcessSpec): ManagedProcess {
   let child: ChildProcess | undefined
   let exited: Promise<void> = Promise.resolve()
   let ordered = false
+  let isWanted = false
   let startedBefore = false
   let starting: Promise<void> | undefined
   const listeners: Parameters<ManagedProcess['onExit']>[0][] = []
@@ -164,7 +167,11 @@ export function manageProcess(spec: ProcessSpec): ManagedProcess {
     get pid() {
       return child?.pid
     },
+    get isWanted() {
+      return isWanted
+    },
     async start() {
+      isWanted = true
       if (child && !starting) return
       starting ??= startOnce().finally(() => {
         starting = undefined
@@ -189,6 +196,7 @@ export function manageProcess(spec: ProcessSpec): ManagedProcess {
     },
     async stop() {
       const running = child
+      isWanted = false
       ordered = true
       if (!running) return
       running.kill(spec.stopSignal ?? 'SIGTERM')

@@ -53,7 +53,8 @@ export function supervise(
       onChange()
       await sleep(waitMs)
       if (stopped) return
-      ending = await startAgain(one)
+      // Stopped while it was down: whoever starts it next has it watched again.
+      ending = await (one.isWanted ? startAgain(one) : runOf(one, () => {}))
     }
   }
 

@@ -71,6 +71,28 @@ test('what is stopped in order stays down', async () => {
   supervisor.stop()
 })
 
+test('what is stopped while it waits to be started again stays down, and is watched again once started', async () => {
+  const one = sleeper()
+  const lines: string[] = []
+  await one.start()
+  const report = (line: string) => void lines.push(line)
+  const supervisor = supervise([one], { report, onChange: () => {}, backOffMs: 100 })
+  try {
+    one.signal('SIGKILL')
+    await until('it was killed', () => lines.length === 1)
+    await one.stop()
+    await delay(400)
+    expect(one.pid).toBeUndefined()
+    await one.start()
+    one.signal('SIGKILL')
+    await until('it is back', () => lines.some((line) => line.includes('is back')))
+    expect(one.pid).toBeGreaterThan(0)
+  } finally {
+    supervisor.stop()
+    await one.stop()
+  }
+})
+
 test('a process that keeps dying is started again ever more slowly', async () => {
   const one = sleeper('setTimeout(() => process.exit(3), 100)')
   const waits: number[] = []
