@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Bench, Result } from './bench.js'
 import { startBenchStack } from './bench-stack.js'
 import { benches } from './benches.js'
-import { report } from './report.js'
+import { lines, report } from './report.js'
 
 const HELP = `npm run bench -- [names…] [--rounds n] [--scale x] [--list]
 
@@ -51,7 +51,10 @@ async function run(list: readonly Bench[], rounds: number, scale: number): Promi
     const startedAt = performance.now()
     log(`${bench.name}: ${bench.about}`)
     try {
-      results.push(...(await bench.run({ stack, rounds, scale, log: (line) => log(`  ${line}`) })))
+      const found = await bench.run({ stack, rounds, scale, log: (line) => log(`  ${line}`) })
+      results.push(...found)
+      // Said at once: what ends the run later does not take it away.
+      for (const line of lines(found)) log(`  ${line}`)
     } catch (error) {
       failed = true
       log(`  ${bench.name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)

@@ -50,11 +50,12 @@ export async function ground({ pool }: BenchDatabase, name: string, table: strin
   await projections.rebuild(name)
   await until(`${name} is rebuilt`, async () => {
     const { rows } = await pool.query(
-      "SELECT rebuild ->> 'phase' AS phase FROM projections.projection WHERE name = $1",
+      "SELECT rebuild ->> 'phase' AS phase, rebuild ->> 'error' AS error FROM projections.projection WHERE name = $1",
       [name],
     )
-    if (rows[0]?.phase === 'failed') throw new Error(`the rebuild of ${name} failed`)
-    return rows[0]?.phase === 'done'
+    const { phase, error } = rows[0] ?? {}
+    if (phase === 'failed' || phase === 'built') throw new Error(`the rebuild of ${name} ended ${phase}: ${error}`)
+    return phase === 'done'
   })
   await projections.close()
   await pool.query(`VACUUM ANALYZE ${table}`)

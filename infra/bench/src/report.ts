@@ -21,11 +21,14 @@ export function report(results: readonly Result[]): string {
       .join('  ')
       .trimEnd()
   const table = [line(head), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)]
-  const json = results.map(({ bench, value, ceiling, ratio, unit }) =>
+  return [...table, '', ...lines(results)].join('\n')
+}
+
+/** One JSON line per result. */
+export const lines = (results: readonly Result[]): readonly string[] =>
+  results.map(({ bench, value, ceiling, ratio, unit }) =>
     JSON.stringify({ bench, value: round(value), ceiling: round(ceiling), ratio: round(ratio), unit }),
   )
-  return [...table, '', ...json].join('\n')
-}
 
 function figure(value: number): string {
   return Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(2)

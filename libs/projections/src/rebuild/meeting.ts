@@ -136,12 +136,17 @@ export async function positions(client: Pool | PoolClient, live: string, other: 
   return { live: of(live), other: of(other) }
 }
 
-function told({ live, other }: Positions): string {
-  const apart = [...live].filter(([partition, { position }]) => other.get(partition)?.position !== position)
-  return apart
+/** Where the sides differ. A side that has never been in a partition has applied none of its records. */
+export function partitionsApart({ live, other }: Positions): readonly number[] {
+  const partitions = [...new Set([...live.keys(), ...other.keys()])].sort((a, b) => a - b)
+  const at = (side: Positions['live'], partition: number) => side.get(partition)?.position ?? 0
+  return partitions.filter((partition) => at(live, partition) !== at(other, partition))
+}
+
+function told(now: Positions): string {
+  const at = (side: Positions['live'], partition: number) => side.get(partition)?.position ?? 'nowhere'
+  return partitionsApart(now)
     .slice(0, 3)
-    .map(([partition, { position }]) => {
-      return `partition ${partition} at ${position} and ${other.get(partition)?.position ?? 'nowhere'}`
-    })
+    .map((partition) => `partition ${partition} at ${at(now.live, partition)} and ${at(now.other, partition)}`)
     .join(', ')
 }

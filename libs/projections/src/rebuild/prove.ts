@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from '@rollcall/database'
 import { versionTable } from '../store/version-table.js'
 import { type ComparedTable, compareSides } from './compare-sides.js'
-import { haveMet, type MeetingOptions, meet, positions } from './meeting.js'
+import { haveMet, type MeetingOptions, meet, partitionsApart, positions } from './meeting.js'
 import type { Proof } from './rebuild-progress.js'
 import { tableOf } from './side-tables.js'
 import type { SideTable } from './sides.js'
@@ -14,7 +14,7 @@ export interface ProveOptions extends MeetingOptions {
  * Compares the next side with the live one, exactly: both are brought to one position for a moment, a snapshot is taken
  * there, and everybody goes on while it is compared.
  *
- * @returns why not, when the live side stands still somewhere
+ * @returns why not, when the live side stands still behind it somewhere, or has never been there
  */
 export async function prove(options: ProveOptions): Promise<Proof | { readonly unproven: string }> {
   const { live, other, pool, clock, tables } = options
@@ -24,7 +24,9 @@ export async function prove(options: ProveOptions): Promise<Proof | { readonly u
   let broken: Error | undefined
   try {
     if (apart.length > 0) {
-      return { unproven: `the live side stands still in partition ${apart.join(', ')}, so there is nothing to compare` }
+      return {
+        unproven: `the live side stands elsewhere in partition ${apart.join(', ')}, so there is nothing to compare`,
+      }
     }
     const parked = await parkedUsers(client, [live, other])
     const comparison = await compareSides(client, comparedTables(live, other, tables), parked.users)
@@ -58,9 +60,8 @@ async function snapshotWhere(
     const now = await positions(client, live, other)
     if (!haveMet(now, ends, isDeserted)) return undefined
     isTaken = true
-    const apart = [...now.live].filter(([partition, { position }]) => now.other.get(partition)?.position !== position)
     const at = Object.fromEntries([...now.other].map(([partition, { position }]) => [partition, position]))
-    return { client, apart: apart.map(([partition]) => partition), at }
+    return { client, apart: partitionsApart(now), at }
   } finally {
     if (!isTaken) {
       const broken = await client.query('ROLLBACK').then(

@@ -45,7 +45,12 @@ export function sqlStore<Tx>(connection: StoreConnection<Tx>): ProjectionStore<T
   const { sql } = connection
   return {
     register: (projection, topic) => register(connection, projection, topic),
-    claim: (name, owner, startAt) => claim(sql, name, owner, startAt),
+    claim: (name, owner, startAt) =>
+      claim(sql, name, owner, startAt).catch((error: unknown) => {
+        // A first claim waited for a cut-over, which renamed the row it had seen; the one of that name now is a new snapshot's.
+        if (!String((error as Error).message).includes('checkpoint_projection_fkey')) throw error
+        return claim(sql, name, owner, startAt)
+      }),
     transaction: (work) => connection.transaction((tx, inside) => work(storeTransaction(tx, inside))),
     fail: (claimed, failure) => fail(sql, claimed, failure),
     read: (names) => readProjections(sql, names),

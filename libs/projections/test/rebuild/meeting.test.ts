@@ -1,4 +1,4 @@
-import { didNotMove, haveMet } from '../../src/rebuild/meeting.js'
+import { didNotMove, haveMet, partitionsApart } from '../../src/rebuild/meeting.js'
 
 const at = (...positions: readonly number[]) =>
   new Map(positions.map((position, partition) => [partition, { position, isStanding: false }]))
@@ -37,4 +37,10 @@ test('a live side that was behind and stayed there is deserted; one that is ahea
   expect(stayed([10, 20], [30, 20], [10, 20])).toBe(true)
   expect(stayed([10, 20], [30, 20], [11, 20])).toBe(false)
   expect(stayed([10, 20], [5, 20], [10, 20])).toBe(false)
+})
+
+test('sides are apart where one has applied records that the other has not, also where it has never been', () => {
+  expect(partitionsApart({ live: at(10, 20), other: at(10, 21) })).toEqual([1])
+  expect(partitionsApart({ live: new Map(), other: at(10, 0) })).toEqual([0])
+  expect(partitionsApart({ live: at(10, 20), other: at(10, 20) })).toEqual([])
 })

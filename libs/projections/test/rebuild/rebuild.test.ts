@@ -179,6 +179,20 @@ test('a live side that differs is not replaced before somebody says so, and the 
   expect(await asides()).toEqual(['by-table~prev'])
 })
 
+test('a live side that has never applied anything is replaced: there is nothing to compare with', async () => {
+  const log = memoryLog(1)
+  const users = Array.from({ length: 20 }, () => userCreated())
+  log.append(0, ...users)
+  const running = run(fixed, log, [byTable()])
+  await running.projections.start()
+  await running.projections.rebuild('by-table')
+  expect(await ended(running)).toMatchObject({
+    phase: 'done',
+    unproven: 'the live side stands elsewhere in partition 0, so there is nothing to compare',
+  })
+  expect(await rows(fixed.pool, 'person')).toHaveLength(20)
+})
+
 test('a roll-back puts the side from before the cut-over back, up to date, and may itself be rolled back', async () => {
   const log = memoryLog(1)
   const users = Array.from({ length: 10 }, () => userCreated())
