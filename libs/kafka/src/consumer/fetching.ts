@@ -51,8 +51,9 @@ export function createFetching(
           await changed.wait(500)
           continue
         }
-        // A partition whose batch is still running is not in the request. A short poll brings it back into the next one soon.
-        group.maxWaitTime = handOut.running.size > 0 ? Math.min(20, maxWaitMs) : maxWaitMs
+        // A partition that is paused, or whose batch still runs, is not in the request. A short poll brings it back into the
+        // next one soon: after a halt of some milliseconds the others' long poll would hold it up for another 150.
+        group.maxWaitTime = lanes.held().every(isReadable) ? maxWaitMs : Math.min(20, maxWaitMs)
         const batches = await group.fetch(nodeId)
         if (session.isOver()) return
         const works = handOut.take(batches)

@@ -23,6 +23,7 @@ export interface CatchUpOptions {
  */
 export async function caughtUp(options: CatchUpOptions): Promise<void> {
   const { projection, side, topic, store, kafka, clock, signal, seen } = options
+  let nearSince: number | undefined
   for (let still = 0, before = -1; !signal.aborted; ) {
     const row = (await store.read([side]))[0]
     if (row === undefined) throw new SideMissingError(projection, `has lost its side ${side}`)
@@ -36,7 +37,9 @@ export async function caughtUp(options: CatchUpOptions): Promise<void> {
       0,
     )
     seen(total - lag)
-    if (lag <= NEAR) return
+    if (lag <= AT_HAND) return
+    nearSince = lag <= NEAR ? (nearSince ?? clock.now()) : undefined
+    if (nearSince !== undefined && clock.now() - nearSince >= PATIENCE_MS) return
     still = lag === before ? still + 1 : 0
     before = lag
     if (still * LOOK_MS > UNFOLLOWED_MS) {
@@ -47,7 +50,10 @@ export async function caughtUp(options: CatchUpOptions): Promise<void> {
   }
 }
 
-/** So few records are left for the meeting. */
+/** So few records are left for the meeting: the live side waits while they are applied. */
+const AT_HAND = 10
+/** Of a side that never gets nearer while much is going on. */
 const NEAR = 200
+const PATIENCE_MS = 2_000
 const LOOK_MS = 50
 const UNFOLLOWED_MS = 60_000

@@ -21,14 +21,17 @@ export interface GovernorOptions {
 }
 
 /**
- * Additive increase, multiplicative decrease, as in congestion control: the delay is looked at five times a second, and
- * while nine tenths of the probes and live transactions of the last second take no longer than twice what they took before
- * the rebuild, it works more, else less.
+ * As congestion control does it (RFC 5681): the delay is looked at five times a second, and while nine tenths of the probes
+ * and live transactions of the last second take no longer than twice what they took before the rebuild, it works more, else
+ * less. It begins with little and doubles it until the first delay; from then on it adds a little and takes away a lot.
+ * (At full speed from the start, one change in four waited 200 ms in the second before it was told.)
  */
 export function governor(options: GovernorOptions): Governor {
   const { clock, probe } = options
   const closing = new AbortController()
-  let duty = 1
+  let duty = FIRST_DUTY
+  let isClimbing = true
+  let resting: Promise<void> | undefined
   let workedSince = performance.now()
   let lastTurn = workedSince
   let samples: { readonly at: number; readonly ms: number }[] = []
@@ -50,7 +53,9 @@ export function governor(options: GovernorOptions): Governor {
       if (looks % LOOKS_PER_DECISION === LOOKS_PER_DECISION - 1) {
         const delayMs = ninth(samples.map(({ ms }) => ms))
         baselineMs ??= delayMs
-        duty = nextDuty(duty, delayMs, baselineMs)
+        const next = nextDuty(duty, delayMs, baselineMs, isClimbing)
+        if (next < duty) isClimbing = false
+        duty = next
         calm()
       }
       await clock.wait(PROBE_EVERY_MS, closing.signal)
@@ -67,6 +72,8 @@ export function governor(options: GovernorOptions): Governor {
         await calmed
         workedSince = performance.now()
       }
+      // One reads while another loads: both rest, or the load would fill the pauses of the reading.
+      while (resting !== undefined) await resting
       const now = performance.now()
       if (now - lastTurn < TURN_MS) return
       // The event loop is shared with the live side: it gets its turn however much there is to do.
@@ -74,7 +81,9 @@ export function governor(options: GovernorOptions): Governor {
       lastTurn = performance.now()
       const restMs = ((now - workedSince) * (1 - duty)) / duty
       if (restMs >= MIN_REST_MS) {
-        await clock.wait(restMs, closing.signal)
+        resting = clock.wait(restMs, closing.signal)
+        await resting
+        resting = undefined
         lastTurn = performance.now()
         workedSince = lastTurn
       } else if (duty === 1) workedSince = lastTurn
@@ -88,9 +97,10 @@ export function governor(options: GovernorOptions): Governor {
 }
 
 /** The share of time to work next, given the delay now and the one from before. */
-export function nextDuty(duty: number, delayMs: number, baselineMs: number): number {
+export function nextDuty(duty: number, delayMs: number, baselineMs: number, isClimbing: boolean): number {
   const allowedMs = Math.max(2 * baselineMs, baselineMs + SLACK_MS)
-  return delayMs > allowedMs ? Math.max(MIN_DUTY, duty * 0.75) : Math.min(1, duty + 0.05)
+  if (delayMs > allowedMs) return Math.max(MIN_DUTY, duty * 0.75)
+  return Math.min(1, isClimbing ? duty * 2 : duty + 0.05)
 }
 
 /** The value that nine tenths stay below. */
@@ -105,5 +115,7 @@ const LOOKS_PER_DECISION = 5
 /** A local query takes less than a millisecond: twice that would be no measure. */
 const SLACK_MS = 4
 const MIN_DUTY = 0.05
-const TURN_MS = 2
+const FIRST_DUTY = 0.1
+/** A change takes some fifteen turns of the event loop from the fetch to its commit, and each may wait so long. */
+const TURN_MS = 0.5
 const MIN_REST_MS = 2

@@ -57,6 +57,8 @@ async function snapshotWhere(
   let isTaken = false
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    // It need not be fast: the other cores are for those who live here.
+    await client.query('SET LOCAL max_parallel_workers_per_gather = 0')
     const now = await positions(client, live, other)
     if (!haveMet(now, ends, isDeserted)) return undefined
     isTaken = true

@@ -144,6 +144,7 @@ export function projectionRebuilder<E extends ProjectedEvent, Tx>(
       await tell('unproven' in shown ? shown : { proof: shown })
       const objection = 'unproven' in shown || request.cutOver === 'always' ? undefined : objectionTo(shown)
       if (objection !== undefined) return await leaveBuilt(tell, objection)
+      await near(next)
       await tell({ phase: 'cutting over' })
       await swap('next', { ...tell.now(), phase: 'done', finishedAt: new Date(clock.now()).toISOString() })
       metrics.rebuildEvents.set({ projection: name }, first.total)
