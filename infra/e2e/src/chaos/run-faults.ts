@@ -5,6 +5,7 @@ import type { FaultOutcome, RunOptions } from './fault-outcome.js'
 import { isOnOwnDisk, runOnOwnDisk } from './run-on-own-disk.js'
 import { openStage, type Stage, type StageVerdict } from './stage.js'
 
+const TOLD_EVERY_MS = 300_000
 const QUIET_WITHIN_MS = { short: 120_000, long: 180_000 } as const
 
 /**
@@ -88,6 +89,10 @@ async function runTogether(
   { length, seed, say, trials }: RunOptions,
 ): Promise<FaultOutcome[]> {
   const startedAt = performance.now()
+  const names = group.map(({ name }) => name).join(', ')
+  const minutesGone = () => Math.round((performance.now() - startedAt) / 60_000)
+  // Three hundred kills take half an hour.
+  const told = setInterval(() => say(`${names}: at it for ${minutesGone()} minutes`), TOLD_EVERY_MS)
   const runs = await Promise.all(
     group.map((fault, index) =>
       fault
@@ -97,6 +102,7 @@ async function runTogether(
         }),
     ),
   )
+  clearInterval(told)
   const compared = runs.some(({ isSpoilt }) => isSpoilt) ? { found: [], violations: 0 } : await compare(stage, length)
   const seconds = Math.round((performance.now() - startedAt) / 1000)
   return group.map((fault, index): FaultOutcome => {
