@@ -78,8 +78,9 @@ export const relayMutants: readonly Mutant[] = [
     bug: 'a send that failed is logged, and the next page is taken',
     file: shipPage,
     edits: [{ find: 'await options.beforeRetry(error);', replace: 'return;' }],
-    fault: 'network',
-    trials: 24,
+    // Cut links met a send on its way too seldom: in one run 74 trials of `network` did not show it.
+    fault: 'kill-kafka',
+    trials: 8,
     caughtBy: ['I1', 'I3'],
   },
   {
