@@ -111,7 +111,8 @@ export const projectionMutants: readonly Mutant[] = [
       },
     ],
     fault: 'poison',
-    trials: 8,
+    // The user must be changed again while it is parked: 24 trials in all did not show it once.
+    trials: 24,
     caughtBy: ['I5'],
   },
   {
