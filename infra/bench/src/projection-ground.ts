@@ -3,7 +3,15 @@ import { people } from '@rollcall/directory'
 import { cloudEventHeaders, type EventCodec, type UserLifecycleEvent, userLifecycle } from '@rollcall/events'
 import { userUpdated } from '@rollcall/events/testing'
 import { encodeRecordBody, type KafkaClient, partitionOf } from '@rollcall/kafka'
-import { defineProjection, type Projection, pgStore, type runProjections } from '@rollcall/projections'
+import {
+  defineProjection,
+  type Projection,
+  pgStore,
+  type RebuildProgress,
+  type RebuildRequest,
+  type RunningProjections,
+  type runProjections,
+} from '@rollcall/projections'
 import { type BenchDatabase, PARTITIONS, until } from './bench-tools.js'
 
 export type AnyProjection = Projection<UserLifecycleEvent, PoolClient>
@@ -47,18 +55,32 @@ export async function ground({ pool }: BenchDatabase, name: string, table: strin
   const projection = tableForm(name, table, () => {})
   await pgStore(pool).register(projection, userLifecycle.name)
   const projections = runner(projection)
-  await projections.rebuild(name)
-  await until(`${name} is rebuilt`, async () => {
-    const { rows } = await pool.query(
-      "SELECT rebuild ->> 'phase' AS phase, rebuild ->> 'error' AS error FROM projections.projection WHERE name = $1",
-      [name],
-    )
-    const { phase, error } = rows[0] ?? {}
-    if (phase === 'failed' || phase === 'built') throw new Error(`the rebuild of ${name} ended ${phase}: ${error}`)
-    return phase === 'done'
-  })
-  await projections.close()
+  try {
+    await rebuilt(projections, name)
+  } finally {
+    await projections.close()
+  }
   await pool.query(`VACUUM ANALYZE ${table}`)
+}
+
+/** Rebuilds the only projection of a runner; answers how it went. @throws Error unless it ends `done` */
+export async function rebuilt(
+  projections: RunningProjections,
+  name: string,
+  request: RebuildRequest = {},
+): Promise<RebuildProgress> {
+  const now = async () => (await projections.status())[0]?.rebuild ?? undefined
+  const before = (await now())?.startedAt
+  await projections.rebuild(name, request)
+  let ended: RebuildProgress | undefined
+  const hasEnded = async () => {
+    const rebuild = await now()
+    if (rebuild?.startedAt !== before && /done|built|failed/.test(rebuild?.phase ?? '')) ended = rebuild
+    return ended !== undefined
+  }
+  await until(`${name} is rebuilt`, hasEnded, { everyMs: 20, timeoutMs: 300_000 })
+  if (ended?.phase !== 'done') throw new Error(`the rebuild of ${name} ended ${ended?.phase}: ${ended?.error}`)
+  return ended
 }
 
 /** Events per second from the first handler call to the last commit: joining the group is not what is measured. */

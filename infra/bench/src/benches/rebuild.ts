@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { people } from '@rollcall/directory'
 import { userLifecycle } from '@rollcall/events'
 import { pgStore, runProjections } from '@rollcall/projections'
@@ -6,6 +5,7 @@ import type { Bench } from '../bench.js'
 import { benchTools } from '../bench-tools.js'
 import { interleave, median, pairedRatio } from '../measure.js'
 import { decodeTopic, openPeopleTopic } from '../people-topic.js'
+import { rebuilt } from '../projection-ground.js'
 
 /** How fast the directory is rebuilt from its topic, against reading and decoding the topic and doing nothing with it. */
 export const rebuild: Bench = {
@@ -37,16 +37,7 @@ export const rebuild: Bench = {
       },
       async rebuild() {
         const startedAt = performance.now()
-        await projections.rebuild('people')
-        for (;;) {
-          const rebuild = (await projections.status())[0]?.rebuild
-          const isOurs = rebuild && Date.parse(rebuild.startedAt) >= performance.timeOrigin + startedAt - 1
-          if (isOurs && rebuild.phase === 'done') break
-          if (isOurs && /failed|built/.test(rebuild.phase)) {
-            throw new Error(`the rebuild ended ${rebuild.phase}: ${rebuild.error}`)
-          }
-          await delay(20)
-        }
+        await rebuilt(projections, 'people')
         return events / ((performance.now() - startedAt) / 1_000)
       },
     })

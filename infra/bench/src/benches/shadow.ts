@@ -8,6 +8,7 @@ import type { Bench } from '../bench.js'
 import { benchTools, type readyCodec } from '../bench-tools.js'
 import { interleave, median, pairedRatio, quantile } from '../measure.js'
 import { openPeopleTopic, recordOf, VERSIONS } from '../people-topic.js'
+import { rebuilt } from '../projection-ground.js'
 
 const PER_SECOND = 200
 const ALONE_MS = 8_000
@@ -29,7 +30,7 @@ export const shadow: Bench = {
     const proofs: RebuildProgress[] = []
     const rate = async () => {
       const startedAt = performance.now()
-      proofs.push(await rebuilt(projections))
+      proofs.push(await rebuilt(projections, 'people', { keepMs: 0 }))
       return events / ((performance.now() - startedAt) / 1_000)
     }
     const p99 = { alone: [] as number[], during: [] as number[] }
@@ -78,17 +79,6 @@ export const shadow: Bench = {
       },
     ]
   },
-}
-
-async function rebuilt(projections: RunningProjections): Promise<RebuildProgress> {
-  const before = (await projections.status())[0]?.rebuild?.startedAt
-  await projections.rebuild('people', { keepMs: 0 })
-  const { rebuild } = await until(
-    projections,
-    (one) => one.rebuild?.startedAt !== before && /done|built|failed/.test(one.rebuild?.phase ?? ''),
-  )
-  if (rebuild?.phase !== 'done') throw new Error(`the rebuild ended ${rebuild?.phase}: ${rebuild?.error}`)
-  return rebuild
 }
 
 type Status = Awaited<ReturnType<RunningProjections['status']>>[number]

@@ -139,8 +139,9 @@ export async function positions(client: Pool | PoolClient, live: string, other: 
 /** Where the sides differ. A side that has never been in a partition has applied none of its records. */
 export function partitionsApart({ live, other }: Positions): readonly number[] {
   const partitions = [...new Set([...live.keys(), ...other.keys()])].sort((a, b) => a - b)
-  const at = (side: Positions['live'], partition: number) => side.get(partition)?.position ?? 0
-  return partitions.filter((partition) => at(live, partition) !== at(other, partition))
+  return partitions.filter(
+    (partition) => (live.get(partition)?.position ?? 0) !== (other.get(partition)?.position ?? 0),
+  )
 }
 
 function told(now: Positions): string {

@@ -28,6 +28,8 @@ export async function prove(options: ProveOptions): Promise<Proof | { readonly u
         unproven: `the live side stands elsewhere in partition ${apart.join(', ')}, so there is nothing to compare`,
       }
     }
+    // It need not be fast: the other cores are for those who live here.
+    await client.query('SET LOCAL max_parallel_workers_per_gather = 0')
     const parked = await parkedUsers(client, [live, other])
     const comparison = await compareSides(client, comparedTables(live, other, tables), parked.users)
     return {
@@ -57,8 +59,6 @@ async function snapshotWhere(
   let isTaken = false
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-    // It need not be fast: the other cores are for those who live here.
-    await client.query('SET LOCAL max_parallel_workers_per_gather = 0')
     const now = await positions(client, live, other)
     if (!haveMet(now, ends, isDeserted)) return undefined
     isTaken = true
